@@ -1,0 +1,83 @@
+//! The fuzz targets: built by `test`, run by `soak`.
+//!
+//! They are built with the stable compiler and libFuzzer's coverage switches, so that nobody needs
+//! `cargo fuzz` or a nightly toolchain; `cargo fuzz run TARGET` works too where those are present.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, check, root};
+
+/// What libFuzzer needs to see which branches an input reaches.
+const COVERAGE: &str = "--cfg fuzzing \
+    -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares \
+    -Ccodegen-units=1 \
+    -Cdebug-assertions=yes -Coverflow-checks=yes";
+
+/// Named explicitly, so that the coverage switches do not reach build scripts.
+const TRIPLE: &str = env!("XTASK_HOST");
+
+/// The longest input tried: above the limit of a SIP message's head, so that it is met too.
+const INPUT_BYTES: u32 = 70_000;
+
+/// The most memory a target may use.
+const MEMORY_MIB: u32 = 2_048;
+
+/// Compiles every target.
+pub(crate) fn build() -> Result<()> {
+    let mut build = cargo(&["build", "--release", "--bins", "--target", TRIPLE]);
+    build
+        .args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir"])
+        .arg(target_folder());
+    build.env("RUSTFLAGS", COVERAGE);
+    check(build)
+}
+
+/// Runs one target for so many seconds; it fails on a crash, a hang or too much memory.
+pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
+    let corpus = root().join("fuzz/corpus").join(target);
+    let artifacts = root().join("fuzz/artifacts").join(target);
+    for folder in [&corpus, &artifacts] {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let program = target_folder().join(TRIPLE).join("release").join(target);
+    let mut fuzz = std::process::Command::new(program);
+    fuzz.current_dir(root()).arg(&corpus);
+    let seeds = root().join("fuzz/seeds").join(target);
+    if seeds.is_dir() {
+        fuzz.arg(seeds);
+    }
+    fuzz.arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_len={INPUT_BYTES}"))
+        .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
+        .arg(format!("-artifact_prefix={}/", artifacts.display()))
+        .args(["-timeout=10", "-print_final_stats=1", "-verbosity=0"]);
+    check(fuzz)
+}
+
+/// The targets' names: the files of `fuzz/fuzz_targets`.
+pub(crate) fn targets() -> Result<Vec<String>> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|stem| stem.to_str());
+        names.extend(name.map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Where Cargo builds, one folder further: other flags, so nothing could be shared.
+fn target_folder() -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR");
+    folder
+        .map_or_else(|| root().join("target"), PathBuf::from)
+        .join("fuzz")
+}
