@@ -1,0 +1,239 @@
+//! The plain data between the engine and the media threads.
+//!
+//! A **path** is one leg's media: a bound port pair on one media thread, the peer it talks to, and
+//! what passes through. Media threads bind pairs ahead and hand them up as [`MediaEvent::Ports`];
+//! the engine names a path in [`Command`]s until it releases it, and never sees a packet.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Codec;
+use crate::latch::Latch;
+use crate::payload::{Payload, PayloadMap};
+use crate::sdp::Direction;
+
+/// A media thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId(pub u8);
+
+/// One leg's media path: its thread, its place there, and how often that place was used before, so
+/// that an old id never names a new path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathId(u64);
+
+impl PathId {
+    /// The highest place on a thread.
+    pub const MAX_SLOT: u32 = (1 << 24) - 1;
+
+    /// The id of the path at `slot` of `thread` in its `generation`. Only the low 24 bits of `slot` count.
+    pub const fn new(thread: ThreadId, slot: u32, generation: u32) -> Self {
+        let slot = (slot & Self::MAX_SLOT) as u64;
+        Self(((thread.0 as u64) << 56) | ((generation as u64) << 24) | slot)
+    }
+
+    /// The thread that owns the path. Two paths can only be bridged on one thread.
+    pub const fn thread(self) -> ThreadId {
+        ThreadId((self.0 >> 56) as u8)
+    }
+
+    /// The path's place on its thread.
+    #[expect(clippy::cast_possible_truncation, reason = "the mask leaves 24 bits")]
+    pub const fn slot(self) -> u32 {
+        (self.0 & Self::MAX_SLOT as u64) as u32
+    }
+
+    /// How many paths used that place before this one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the middle 32 bits are meant"
+    )]
+    pub const fn generation(self) -> u32 {
+        (self.0 >> 24) as u32
+    }
+}
+
+/// A bound port pair, ready to be written into a description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// What names the pair from now until its [`Command::Release`].
+    pub path: PathId,
+    /// The even port; RTCP is on the next one.
+    pub rtp_port: u16,
+}
+
+/// What the engine tells a media thread. A command for a path that is gone is counted and ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The engine has taken this port from its stock: another one is bound for it. Any other
+    /// command about the path implies it, but an offer may wait a minute for its answer.
+    Claim {
+        /// The port's path.
+        path: PathId,
+    },
+    /// Where the leg's peer is, as its newest description says. Forgets what was latched before
+    /// unless the address is the same as last time.
+    Remote {
+        /// The leg's path.
+        path: PathId,
+        /// Where its RTP goes until a source is latched. Unspecified address or port 0: nowhere.
+        rtp: SocketAddr,
+        /// Where its RTCP goes; equal to `rtp` when multiplexed (RFC 5761).
+        rtcp: SocketAddr,
+        /// Which sources are believed.
+        latch: Latch,
+        /// The negotiated payload numbers, as this peer sends them.
+        payloads: Vec<Payload>,
+        /// The peer's direction: the silence watch rests unless it is `SendRecv`.
+        direction: Direction,
+    },
+    /// What arrives on `a` leaves on `b` and the other way round. Both must be on one thread.
+    Bridge {
+        /// One leg.
+        a: PathId,
+        /// The other leg.
+        b: PathId,
+        /// Payload numbers from `a` to `b`.
+        a_to_b: PayloadMap,
+        /// Payload numbers from `b` to `a`.
+        b_to_a: PayloadMap,
+    },
+    /// The path's bridge, if any, is taken apart; packets are counted and dropped.
+    Unbridge {
+        /// Either leg.
+        path: PathId,
+    },
+    /// How long the peer may send nothing before [`MediaEvent::Silent`]; `None` ends the watch.
+    Watch {
+        /// The leg's path.
+        path: PathId,
+        /// The longest silence allowed.
+        silence: Option<Duration>,
+    },
+    /// The path is over: [`MediaEvent::Closed`] follows, the ports rest before they are used again.
+    Release {
+        /// The leg's path.
+        path: PathId,
+    },
+}
+
+impl Command {
+    /// The path that the command is about; of a bridge, the first.
+    pub fn path(&self) -> PathId {
+        match self {
+            Self::Claim { path }
+            | Self::Remote { path, .. }
+            | Self::Bridge { a: path, .. }
+            | Self::Unbridge { path }
+            | Self::Watch { path, .. }
+            | Self::Release { path } => *path,
+        }
+    }
+}
+
+/// What a media thread tells the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// Freshly bound pairs for the engine's stock.
+    Ports {
+        /// The pairs.
+        ports: Vec<Port>,
+    },
+    /// The first acceptable RTP packet since the path was opened.
+    FirstPacket {
+        /// The leg's path.
+        path: PathId,
+    },
+    /// The peer's source is known and from now on the only one heard.
+    Latched {
+        /// The leg's path.
+        path: PathId,
+        /// The peer's address.
+        remote: SocketAddr,
+    },
+    /// A packet came from an address that may not be believed. At most one per peer address set.
+    Rejected {
+        /// The leg's path.
+        path: PathId,
+        /// Where the packet came from.
+        source: SocketAddr,
+    },
+    /// A key was pressed and let go.
+    Dtmf {
+        /// The leg's path.
+        path: PathId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+        /// How long it was held.
+        duration_ms: u32,
+    },
+    /// The peer has sent nothing for the watched time. Told once per silence.
+    Silent {
+        /// The leg's path.
+        path: PathId,
+    },
+    /// The answer to [`Command::Release`]; the path's id means nothing any more.
+    Closed {
+        /// The leg's path.
+        path: PathId,
+        /// What passed.
+        report: LegReport,
+    },
+}
+
+/// What passed on one leg, kept with the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegReport {
+    /// The encoding the peer sent last.
+    pub codec: Option<Codec>,
+    /// RTP packets accepted from the peer.
+    pub packets_received: u64,
+    /// Their bytes, RTP header included.
+    pub bytes_received: u64,
+    /// RTP packets sent to the peer.
+    pub packets_sent: u64,
+    /// Their bytes, RTP header included.
+    pub bytes_sent: u64,
+    /// RTP packets the peer sent that never came (RFC 3550 §A.3).
+    pub packets_lost: u64,
+    /// The interarrival jitter at the end, in microseconds (RFC 3550 §A.8).
+    pub jitter_us: u32,
+    /// Datagrams dropped: strange sources, not RTP, or nobody to pass them on to.
+    pub packets_dropped: u64,
+    /// The keys pressed, in order, at most [`LegReport::MAX_DTMF_DIGITS`].
+    pub dtmf: String,
+}
+
+impl LegReport {
+    /// How many key presses a report holds.
+    pub const MAX_DTMF_DIGITS: usize = 64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_id_keeps_its_parts() {
+        for (thread, slot, generation) in [(0, 0, 0), (3, 17, 1), (255, PathId::MAX_SLOT, u32::MAX)]
+        {
+            let id = PathId::new(ThreadId(thread), slot, generation);
+            assert_eq!(
+                (id.thread().0, id.slot(), id.generation()),
+                (thread, slot, generation)
+            );
+        }
+    }
+
+    #[test]
+    fn report_survives_json() {
+        let report = LegReport {
+            codec: Some(Codec::G722),
+            dtmf: "12#".into(),
+            ..Default::default()
+        };
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<LegReport>(&json).unwrap(), report);
+    }
+}

@@ -1,0 +1,1 @@
+//! RTP and RTCP headers, telephone events and reception statistics.

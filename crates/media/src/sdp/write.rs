@@ -1,0 +1,289 @@
+//! Offers and answers of ours. Everything is written anew with our address; from the peers come only
+//! payload numbers, checked format parameters, packet times and the kinds of refused streams.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use super::{Audio, Description, Direction, Incompatible, Profile, RefusedStream, Rtcp};
+use crate::codec::{Codec, Format};
+
+/// Our side of one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// The address the peer sends to.
+    pub address: IpAddr,
+    /// The RTP port there; RTCP is on the next one.
+    pub rtp_port: u16,
+    /// The session id of the `o=` line: one per leg.
+    pub session: u64,
+    /// The version of the `o=` line: one more for each description that differs (RFC 3264 §8).
+    pub version: u64,
+}
+
+/// The caller's offer made anew for another leg: its known formats under its numbers, its direction,
+/// our address, no other stream.
+pub fn offer_from(caller: &Description, local: Local) -> Vec<u8> {
+    let audio = &caller.audio;
+    Session::new(local)
+        .audio(&Stream::like(audio, audio.formats.iter(), audio.direction))
+        .finish()
+}
+
+/// An offer within a session that has been negotiated: what `other` wants, for the peer whose newest
+/// description is `previous`. Keeps that session's streams in their places and its payload numbers in
+/// their meaning (RFC 3264 §8).
+pub fn offer_again(other: &Description, previous: &Description, local: Local) -> Vec<u8> {
+    let formats = renumbered(&other.audio.formats, &previous.audio.formats);
+    let mut stream = Stream::like(&other.audio, formats.iter(), other.audio.direction);
+    stream.profile = previous.audio.profile;
+    Session::new(local)
+        .refused(&previous.refused_before)
+        .audio(&stream)
+        .refused(&previous.refused_after)
+        .finish()
+}
+
+/// The answer to the caller with what the callee chose, in the caller's payload numbers. Streams that
+/// are not ours are refused in their places (RFC 3264 §6).
+pub fn answer_from(
+    callee_answer: &Description,
+    caller_offer: &Description,
+    local: Local,
+) -> Result<Vec<u8>, Incompatible> {
+    let answer = &callee_answer.audio;
+    let offered = &caller_offer.audio;
+    let formats: Vec<Format> = answer
+        .formats
+        .iter()
+        .filter_map(|f| in_terms_of(f, offered))
+        .collect();
+    let direction = answer.direction.as_answer_to(offered.direction);
+    let stream = Stream::like(answer, formats.iter(), direction);
+    answer_with(stream, caller_offer, local)
+}
+
+/// An offer for a leg that ends at the PBX itself.
+pub fn own_offer(codecs: &[Codec], local: Local) -> Vec<u8> {
+    let formats: Vec<Format> = codecs.iter().copied().map(Format::usual).collect();
+    let stream = Stream {
+        profile: Profile::Avp,
+        formats: formats.iter().collect(),
+        packet_ms: Some(OWN_PACKET_MS),
+        longest_packet_ms: None,
+        direction: Direction::SendRecv,
+        multiplexed: false,
+    };
+    Session::new(local).audio(&stream).finish()
+}
+
+/// An answer for a leg that ends at the PBX itself: the caller's first voice format among `codecs`,
+/// and its telephone events.
+pub fn own_answer(
+    codecs: &[Codec],
+    offer: &Description,
+    local: Local,
+) -> Result<Vec<u8>, Incompatible> {
+    let audio = &offer.audio;
+    let is_ours = |format: &&Format| codecs.contains(&format.codec);
+    let voice = audio
+        .formats
+        .iter()
+        .filter(is_ours)
+        .find(|format| format.codec.is_voice());
+    let voice = voice.ok_or(Incompatible)?;
+    let is_event = |format: &&Format| !format.codec.is_voice() && format.clock == voice.clock;
+    let events = audio.formats.iter().filter(is_ours).find(is_event);
+    let formats = std::iter::once(voice).chain(events);
+    answer_with(
+        Stream::like(audio, formats, audio.direction.reversed()),
+        offer,
+        local,
+    )
+}
+
+/// What we send when nothing else is asked, in milliseconds (RFC 3551 §4.2).
+const OWN_PACKET_MS: u16 = 20;
+
+fn answer_with(
+    mut stream: Stream<'_>,
+    offer: &Description,
+    local: Local,
+) -> Result<Vec<u8>, Incompatible> {
+    if !stream.formats.iter().any(|format| format.codec.is_voice()) {
+        return Err(Incompatible);
+    }
+    stream.profile = offer.audio.profile;
+    stream.multiplexed = offer.audio.rtcp == Rtcp::Multiplexed;
+    Ok(Session::new(local)
+        .refused(&offer.refused_before)
+        .audio(&stream)
+        .refused(&offer.refused_after)
+        .finish())
+}
+
+/// The answered format under the number that the offerer gave it.
+fn in_terms_of(answered: &Format, offered: &Audio) -> Option<Format> {
+    let same = offered
+        .formats
+        .iter()
+        .find(|offered| offered.is_same_encoding(answered))?;
+    Some(Format {
+        payload: same.payload,
+        ..answered.clone()
+    })
+}
+
+/// `formats` under the numbers that `previous` gave them; a format new to the session keeps its
+/// number unless that is taken, then it gets a free dynamic one.
+fn renumbered(formats: &[Format], previous: &[Format]) -> Vec<Format> {
+    let mut result: Vec<Format> = Vec::with_capacity(formats.len());
+    for format in formats {
+        let known = previous.iter().find(|known| known.is_same_encoding(format));
+        let taken = |number: u8| {
+            previous
+                .iter()
+                .chain(&result)
+                .any(|other| other.payload == number)
+        };
+        let payload = match known {
+            Some(known) => Some(known.payload),
+            None if !taken(format.payload) => Some(format.payload),
+            None => DYNAMIC_PAYLOADS.rev().find(|number| !taken(*number)),
+        };
+        if let Some(payload) = payload {
+            result.push(Format {
+                payload,
+                ..format.clone()
+            });
+        }
+    }
+    result
+}
+
+/// Payload numbers that mean nothing without an rtpmap (RFC 3551 §3).
+const DYNAMIC_PAYLOADS: std::ops::RangeInclusive<u8> = 96..=127;
+
+/// The audio stream that is written.
+struct Stream<'a> {
+    profile: Profile,
+    formats: Vec<&'a Format>,
+    packet_ms: Option<u16>,
+    longest_packet_ms: Option<u16>,
+    direction: Direction,
+    multiplexed: bool,
+}
+
+impl<'a> Stream<'a> {
+    fn like(
+        audio: &Audio,
+        formats: impl Iterator<Item = &'a Format>,
+        direction: Direction,
+    ) -> Self {
+        Self {
+            profile: Profile::Avp,
+            formats: formats.collect(),
+            packet_ms: audio.packet_ms,
+            longest_packet_ms: audio.longest_packet_ms,
+            direction,
+            multiplexed: false,
+        }
+    }
+}
+
+/// A description being written.
+struct Session {
+    text: String,
+    local: Local,
+}
+
+impl Session {
+    fn new(local: Local) -> Self {
+        let mut session = Self {
+            text: String::with_capacity(512),
+            local,
+        };
+        let Local {
+            address,
+            session: id,
+            version,
+            ..
+        } = local;
+        let family = if address.is_ipv4() { "IP4" } else { "IP6" };
+        session.line(format_args!("v=0"));
+        session.line(format_args!("o=- {id} {version} IN {family} {address}"));
+        session.line(format_args!("s=-"));
+        session.line(format_args!("c=IN {family} {address}"));
+        session.line(format_args!("t=0 0"));
+        session
+    }
+
+    fn audio(mut self, stream: &Stream<'_>) -> Self {
+        self.media_line(stream);
+        for format in &stream.formats {
+            self.format(format);
+        }
+        if let Some(packet_ms) = stream.packet_ms {
+            self.line(format_args!("a=ptime:{packet_ms}"));
+        }
+        if let Some(longest) = stream.longest_packet_ms {
+            self.line(format_args!("a=maxptime:{longest}"));
+        }
+        self.line(format_args!("a={}", stream.direction.name()));
+        if stream.multiplexed {
+            self.line(format_args!("a=rtcp-mux"));
+        }
+        self
+    }
+
+    fn media_line(&mut self, stream: &Stream<'_>) {
+        let profile = match stream.profile {
+            Profile::Avp => "RTP/AVP",
+            Profile::Avpf => "RTP/AVPF",
+        };
+        let port = self.local.rtp_port;
+        self.put(format_args!("m=audio {port} {profile}"));
+        for format in &stream.formats {
+            self.put(format_args!(" {}", format.payload));
+        }
+        self.text.push_str("\r\n");
+    }
+
+    fn format(&mut self, format: &Format) {
+        let Format {
+            payload,
+            codec,
+            clock,
+            parameters,
+        } = format;
+        let channels = if *codec == Codec::Opus { "/2" } else { "" };
+        self.line(format_args!(
+            "a=rtpmap:{payload} {}/{clock}{channels}",
+            codec.name()
+        ));
+        if let Some(parameters) = parameters {
+            self.line(format_args!("a=fmtp:{payload} {parameters}"));
+        }
+    }
+
+    fn refused(mut self, streams: &[RefusedStream]) -> Self {
+        for RefusedStream { kind, transport } in streams {
+            self.line(format_args!("m={kind} 0 {transport}"));
+        }
+        self
+    }
+
+    fn finish(self) -> Vec<u8> {
+        self.text.into_bytes()
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        self.put(line);
+        self.text.push_str("\r\n");
+    }
+
+    fn put(&mut self, text: std::fmt::Arguments<'_>) {
+        self.text
+            .write_fmt(text)
+            .expect("a String takes whatever is written to it");
+    }
+}
