@@ -9,6 +9,11 @@ use std::time::Duration;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(transparent)
+)]
 pub struct Time(u64);
 
 impl Time {
@@ -77,7 +82,12 @@ impl Sub for Time {
 impl fmt::Display for Time {
     /// Seconds with six decimals, for logs and ladders.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+        write!(
+            formatter,
+            "{}.{:06}",
+            self.0 / 1_000_000,
+            self.0 % 1_000_000
+        )
     }
 }
 
@@ -91,7 +101,10 @@ mod tests {
         let late = Time::from_millis(3_500);
         assert_eq!(late - early, Duration::from_millis(2_500));
         assert_eq!(early - late, Duration::ZERO);
-        assert_eq!(Time::from_micros(u64::MAX) + Duration::from_secs(1), Time::from_micros(u64::MAX));
+        assert_eq!(
+            Time::from_micros(u64::MAX) + Duration::from_secs(1),
+            Time::from_micros(u64::MAX)
+        );
     }
 
     #[test]

@@ -1,0 +1,268 @@
+//! The shape of the account document. Every unknown key is an error.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{NumberFormat, Record, Transport};
+use crate::trigger::Trigger;
+
+/// An account's draft.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// Unique on the server: `[a-z0-9-]{1,32}`.
+    pub account: String,
+    /// What people call the account.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// ISO 3166 code: numbers are read and dialled as of there.
+    pub country: String,
+    /// Local numbers are dialled without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area_code: Option<String>,
+    /// IANA name.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    /// Domain of its users and realm of their digests; unique on the server.
+    pub domain: String,
+    /// What it may use at most.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// People.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<User>,
+    /// Carriers, in the order they are tried for outbound calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trunks: Vec<Trunk>,
+    /// Call flows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<Flow>,
+    /// Webhook endpoints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Webhook>,
+    /// Who may use the API.
+    #[serde(default, skip_serializing_if = "Api::is_empty")]
+    pub api: Api,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// What an account may use at most; absent is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Calls at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+    /// Calls at once per user, ringing ones too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_user: Option<u32>,
+    /// Length of a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_minutes: Option<u32>,
+}
+
+impl Limits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A person (or a desk) with an internal number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// Internal number, unique in the account.
+    pub number: String,
+    /// The name, without a comma.
+    pub name: String,
+    /// Where mails go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// A number of this account, shown on outbound calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<String>,
+    /// How long the devices ring when the flow does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring_seconds: Option<u32>,
+    /// Calls to be recorded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub record: Record,
+    /// The devices; all ring together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A phone. It has either a password or what was made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// What people call it.
+    pub name: String,
+    /// What it registers as; unique in the domain.
+    pub username: String,
+    /// The password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// The password's hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ha1: Option<Ha1>,
+}
+
+/// H(username ":" realm ":" password) in hexadecimal (RFC 7616 §3.4.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ha1 {
+    /// With MD5.
+    pub md5: String,
+    /// With SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The realm inside; absent means the account's domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<String>,
+}
+
+/// A carrier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trunk {
+    /// Unique in the account.
+    pub name: String,
+    /// A name with SRV or address records, or `host:port`.
+    pub host: String,
+    /// How it is spoken to.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Absent: an IP trunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<Register>,
+    /// Addresses whose calls are taken as this trunk's: address, CIDR or `ip:port`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inbound_from: Vec<String>,
+    /// How it wants and sends numbers.
+    #[serde(default)]
+    pub number_format: NumberFormat,
+    /// Calls at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+}
+
+/// What a register trunk is registered with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// The username.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// The registration's wanted length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_seconds: Option<u32>,
+}
+
+/// A call flow: objects and how they are joined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// Unique in the account.
+    pub id: String,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+}
+
+/// An object of a flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// Unique in the flow.
+    pub id: String,
+    /// What it is: one of the registry's kinds.
+    pub kind: String,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Where it stands on the canvas.
+    #[serde(default)]
+    pub at: (i32, i32),
+    /// The kind's own settings.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Exit name to object id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exits: BTreeMap<String, String>,
+}
+
+/// A webhook endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Unique in the account.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Sent as `X-Pbx-Token`, and the key of the signature.
+    pub secret_token: String,
+    /// What it is told.
+    pub triggers: Triggers,
+    /// How long an answer may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+}
+
+/// A set of triggers, or `all`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Triggers {
+    /// `all`.
+    All(All),
+    /// Named ones.
+    Some(Vec<Trigger>),
+}
+
+/// The word `all`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum All {
+    /// Every trigger, those of later versions too.
+    All,
+}
+
+/// Who may use the API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<ApiKey>,
+    /// Addresses and networks; empty blocks all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ips: Vec<String>,
+}
+
+impl Api {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A key of the API: its 64 characters, or `sha256:` and their hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    /// What people call it.
+    pub name: String,
+    /// The key.
+    pub key: String,
+}

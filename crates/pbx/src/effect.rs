@@ -1,0 +1,82 @@
+//! What must be done. A step returns effects; it does nothing itself.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, HangupCause};
+use crate::ids::{CallId, LegId};
+
+/// One thing to be done, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Effect {
+    /// Call somebody. Ends in exactly one `Answered`, `Failed` or our own `HangUp`.
+    Dial {
+        /// The call it belongs to.
+        call: CallId,
+        /// The new leg.
+        leg: LegId,
+        /// The leg whose media offer is passed on.
+        for_leg: LegId,
+        /// Whom to call.
+        target: Target,
+        /// Whom to show as the caller.
+        caller: CallerId,
+    },
+    /// Tell the caller that the called party rings.
+    Ring {
+        /// The caller's leg.
+        leg: LegId,
+    },
+    /// Let the caller hear `from`, which sends audio before its answer.
+    EarlyMedia {
+        /// The caller's leg.
+        leg: LegId,
+        /// The outgoing leg that is heard.
+        from: LegId,
+    },
+    /// Answer the caller and connect the media of both legs.
+    Answer {
+        /// The caller's leg.
+        leg: LegId,
+        /// The outgoing leg that answered.
+        with: LegId,
+    },
+    /// End a leg, whatever its state. Nothing more is heard of it here.
+    HangUp {
+        /// The leg.
+        leg: LegId,
+        /// Why; before its answer the caller is given the cause's status.
+        cause: HangupCause,
+    },
+    /// Remember this.
+    Emit(Event),
+}
+
+/// Whom to call. Names, because a call keeps its plan while the account may have a newer one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A device of a user.
+    Device {
+        /// Its username, unique in the account.
+        username: Arc<str>,
+    },
+    /// A number behind a trunk.
+    Trunk {
+        /// The trunk's name.
+        name: Arc<str>,
+        /// The number as this trunk wants it.
+        number: String,
+    },
+}
+
+/// The caller as the called party is shown it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerId {
+    /// As the called party wants it written; `None` is anonymous.
+    pub number: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+}

@@ -1,0 +1,244 @@
+//! Events: what happened, the only thing that is remembered. Rows, webhooks, live views and API
+//! answers all derive from them (see [`crate::cdr`]).
+
+use std::sync::Arc;
+
+use clock::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, CallId, LegId};
+use crate::trigger::Trigger;
+
+/// One fact about one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it happened.
+    pub at: Time,
+    /// Whose call it is.
+    pub account: AccountId,
+    /// Which call it is.
+    pub call: CallId,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What can happen to a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// The call reached the PBX. The first fact of every call.
+    Arrived {
+        /// Where it comes from and goes to.
+        direction: Direction,
+        /// E.164 digits without `+`, or an internal number; `None` when withheld or not a number.
+        caller_id: Option<String>,
+        /// The caller's name as shown.
+        caller_name: Option<String>,
+        /// What the caller dialled: E.164 digits without `+`, an internal number, or the text as
+        /// it came when it is neither. Never empty.
+        dest_number: String,
+    },
+    /// All devices of a user start to ring: one attempt begins.
+    UserRinging {
+        /// Who rings.
+        user: UserRef,
+        /// The queue it rings for.
+        queue: Option<Arc<str>>,
+        /// The ring group it rings for.
+        ring_group: Option<Arc<str>>,
+    },
+    /// One of the user's devices answered and talks with the caller.
+    UserAnswered {
+        /// Who answered.
+        user: UserRef,
+    },
+    /// The attempt is over: exactly one per `UserRinging`.
+    UserEnded {
+        /// Whose attempt it was.
+        user: UserRef,
+    },
+    /// A user starts a call.
+    OutboundStarted {
+        /// The calling user.
+        user: UserRef,
+    },
+    /// The called party answered.
+    OutboundAnswered {
+        /// The calling user.
+        user: UserRef,
+    },
+    /// The user's call is over: exactly one per `OutboundStarted`.
+    OutboundEnded {
+        /// The calling user.
+        user: UserRef,
+    },
+    /// The media of one leg were closed. Comes from the engine and may follow `Ended`.
+    LegClosed {
+        /// The leg.
+        leg: LegId,
+        /// `caller`, or the device or trunk it led to.
+        role: String,
+        /// What its media path counted.
+        report: LegReport,
+    },
+    /// The call is over: exactly one, and the last word of call control.
+    Ended {
+        /// Why.
+        cause: HangupCause,
+    },
+}
+
+impl Fact {
+    /// The webhook trigger this fact fires by itself.
+    pub fn trigger(&self) -> Option<Trigger> {
+        match self {
+            Self::UserRinging { .. } => Some(Trigger::UserInbound),
+            Self::UserAnswered { .. } => Some(Trigger::UserInboundAnswered),
+            Self::UserEnded { .. } => Some(Trigger::UserInboundCompleted),
+            Self::OutboundStarted { .. } => Some(Trigger::UserOutbound),
+            Self::OutboundAnswered { .. } => Some(Trigger::UserOutboundAnswered),
+            Self::OutboundEnded { .. } => Some(Trigger::UserOutboundCompleted),
+            Self::Arrived { .. } | Self::LegClosed { .. } | Self::Ended { .. } => None,
+        }
+    }
+}
+
+/// Where a call comes from and goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From a trunk to a number of the account.
+    Inbound,
+    /// From a user to a user or a number of the same account.
+    Internal,
+    /// From a user to the outside.
+    Outbound,
+}
+
+/// A user as told to the outside: it keeps the name of the plan the call began under.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UserRef {
+    /// The internal number.
+    pub number: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+/// What the media path of a leg counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LegReport {
+    /// RTP packets that came in.
+    pub packets_received: u64,
+    /// RTP packets that went out.
+    pub packets_sent: u64,
+    /// RTP packets missing by sequence number.
+    pub packets_lost: u64,
+    /// Octets that came in.
+    pub bytes_received: u64,
+    /// Octets that went out.
+    pub bytes_sent: u64,
+    /// Interarrival jitter in microseconds (RFC 3550 §6.4.1).
+    pub jitter_us: u64,
+    /// Name of the codec, empty when no packet came.
+    pub codec: String,
+    /// Digits pressed, in order.
+    pub dtmf: String,
+}
+
+/// Why a leg or a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HangupCause {
+    /// One side hung up after the answer, or the flow ended the call in an orderly way.
+    Normal,
+    /// The caller gave up before an answer.
+    GaveUp,
+    /// Another device took the call.
+    AnsweredElsewhere,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// Everyone called was busy.
+    Busy,
+    /// The called party refused.
+    Declined,
+    /// The called party has no device that can be reached.
+    Unavailable,
+    /// Nobody has the dialled number.
+    NotFound,
+    /// The caller may not do this.
+    Forbidden,
+    /// No trunk took the call.
+    Congested,
+    /// The two sides share no codec.
+    Incompatible,
+    /// A limit of the account was reached.
+    LimitReached,
+    /// The call was as long as the account allows.
+    TooLong,
+    /// The flow went round without ever waiting.
+    TooManyHops,
+    /// No audio came for too long.
+    MediaLost,
+    /// The peer stopped refreshing its session.
+    SessionExpired,
+    /// The connection to the peer was lost.
+    ConnectionLost,
+    /// A step of this account's call control failed.
+    AccountFault,
+    /// The node died with the call on it.
+    NodeLost,
+    /// The server was stopped.
+    Shutdown,
+}
+
+impl HangupCause {
+    /// The status a caller who was not answered yet is given (the three-digit codes of RFC 3261
+    /// §21). After the answer only the cause itself counts.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Normal
+            | Self::NoAnswer
+            | Self::Unavailable
+            | Self::MediaLost
+            | Self::SessionExpired
+            | Self::ConnectionLost
+            | Self::TooLong => 480,
+            Self::TooManyHops => 482,
+            Self::Busy => 486,
+            Self::GaveUp | Self::AnsweredElsewhere => 487,
+            Self::Incompatible => 488,
+            Self::AccountFault | Self::NodeLost => 500,
+            Self::Congested | Self::LimitReached | Self::Shutdown => 503,
+            Self::Declined => 603,
+        }
+    }
+
+    /// The name in logs, metrics and stored events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::GaveUp => "gave_up",
+            Self::AnsweredElsewhere => "answered_elsewhere",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Declined => "declined",
+            Self::Unavailable => "unavailable",
+            Self::NotFound => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::Congested => "congested",
+            Self::Incompatible => "incompatible",
+            Self::LimitReached => "limit_reached",
+            Self::TooLong => "too_long",
+            Self::TooManyHops => "too_many_hops",
+            Self::MediaLost => "media_lost",
+            Self::SessionExpired => "session_expired",
+            Self::ConnectionLost => "connection_lost",
+            Self::AccountFault => "account_fault",
+            Self::NodeLost => "node_lost",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}

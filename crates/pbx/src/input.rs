@@ -1,0 +1,104 @@
+//! What an account is told. Nothing here can be wrong: every input in any state has an answer.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::HangupCause;
+use crate::ids::LegId;
+
+/// One thing that happened outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Input {
+    /// Somebody calls.
+    Incoming {
+        /// The new leg.
+        leg: LegId,
+        /// Who it was found to be.
+        origin: Origin,
+        /// The user part of what was dialled.
+        called: String,
+        /// The caller's number as it came; the account normalises it.
+        caller_number: Option<String>,
+        /// The caller's name as it came.
+        caller_name: Option<String>,
+    },
+    /// An outgoing leg rings.
+    Ringing {
+        /// The outgoing leg.
+        leg: LegId,
+    },
+    /// An outgoing leg sends audio before its answer.
+    Progress {
+        /// The outgoing leg.
+        leg: LegId,
+    },
+    /// An outgoing leg answered.
+    Answered {
+        /// The outgoing leg.
+        leg: LegId,
+    },
+    /// An outgoing leg ended before its answer.
+    Failed {
+        /// The outgoing leg; it is gone.
+        leg: LegId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The peer ended a leg: after the answer, or the caller gave up before it.
+    HungUp {
+        /// The leg; it is gone.
+        leg: LegId,
+        /// Why.
+        cause: HangupCause,
+    },
+    /// The deadline was reached.
+    Wake,
+    /// Every call must end now.
+    EndAll {
+        /// Why.
+        cause: HangupCause,
+    },
+}
+
+/// Who calls, as the edge has authenticated it. Names, not positions in a plan: a plan may be
+/// applied between the question and the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A device of a user.
+    Device {
+        /// Its username, unique in the account.
+        username: Arc<str>,
+    },
+    /// A trunk.
+    Trunk {
+        /// Its name, unique in the account.
+        name: Arc<str>,
+    },
+}
+
+/// Why an outgoing leg did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// Busy (486, 600).
+    Busy,
+    /// Refused by a person (603, 403 of a phone).
+    Declined,
+    /// It gave up ringing by itself (408, 480 or 487 from the far side).
+    NoAnswer,
+    /// No such number (404, 484, 604).
+    NotFound,
+    /// The media cannot be agreed on (415, 488, 606).
+    Incompatible,
+    /// Refused for any other reason (other 4xx and 6xx).
+    Rejected,
+    /// The far side cannot take calls now (5xx).
+    Unavailable,
+    /// No response at all.
+    Timeout,
+    /// Nowhere to send it: no registration, or the connection was refused.
+    Unreachable,
+}

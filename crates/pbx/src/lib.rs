@@ -1,0 +1,33 @@
+//! The product: accounts, plans, call flows, calls and what is told about them.
+//!
+//! Pure: `Account::handle(now, Input) -> Vec<Effect>` is a deterministic state machine. It knows
+//! nothing of SIP, sockets, files or SQL; a leg is an id, an instant is an argument.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
+
+pub mod cdr;
+pub mod draft;
+pub mod number;
+
+mod account;
+mod effect;
+mod event;
+mod hash;
+mod ids;
+mod input;
+mod network;
+mod plan;
+mod trigger;
+
+pub use account::Account;
+pub use effect::{CallerId, Effect, Target};
+pub use event::{Direction, Event, Fact, HangupCause, LegReport, UserRef};
+pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
+pub use input::{Failure, Input, Origin};
+pub use network::Network;
+pub use plan::{
+    ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Limits, NumberFormat, Plan, Register,
+    Transport, Trunk, TrunkIndex, User, UserIndex,
+};
+pub use trigger::Trigger;

@@ -1,0 +1,285 @@
+//! A plan: an applied configuration, checked once and then immutable. A call keeps the plan it
+//! began under. Only [`crate::draft::Draft::compile`] makes one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::draft::Problem;
+use crate::event::UserRef;
+use crate::ids::AccountId;
+use crate::network::Network;
+use crate::number::{E164, Numbering};
+use crate::trigger::Trigger;
+
+/// Position of a user in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserIndex(pub usize);
+
+/// Position of a device in its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeviceIndex(pub usize);
+
+/// Position of a trunk in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TrunkIndex(pub usize);
+
+/// Position of an object in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeIndex(pub(crate) usize);
+
+/// An applied configuration of one account.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Which of the account's plans it is.
+    pub version: u64,
+    /// The account's unique name.
+    pub name: Arc<str>,
+    /// Domain of its users and realm of their digests.
+    pub domain: Arc<str>,
+    /// IANA name of the time zone its people live in.
+    pub time_zone: Arc<str>,
+    /// How numbers are read and dialled.
+    pub numbering: Numbering,
+    /// What it may use at most.
+    pub limits: Limits,
+    /// Users, by internal number.
+    pub users: Vec<User>,
+    /// Trunks, in the order they are tried.
+    pub trunks: Vec<Trunk>,
+    /// Webhook endpoints.
+    pub webhooks: Vec<Endpoint>,
+    /// API keys.
+    pub api_keys: Vec<ApiKey>,
+    /// Addresses the API may be used from.
+    pub allowed_ips: Vec<Network>,
+    /// What is odd, but did not keep the plan from being made.
+    pub warnings: Vec<Problem>,
+    pub(crate) numbers: BTreeMap<E164, NodeIndex>,
+    pub(crate) devices: BTreeMap<Arc<str>, (UserIndex, DeviceIndex)>,
+    pub(crate) internal_numbers: BTreeMap<Arc<str>, UserIndex>,
+}
+
+impl Plan {
+    /// The user at that position.
+    pub fn user(&self, index: UserIndex) -> Option<&User> {
+        self.users.get(index.0)
+    }
+
+    /// The user with that internal number.
+    pub fn user_by_number(&self, number: &str) -> Option<(UserIndex, &User)> {
+        let index = *self.internal_numbers.get(number)?;
+        Some((index, self.user(index)?))
+    }
+
+    /// The device with that username, and whose it is.
+    pub fn device(&self, username: &str) -> Option<(UserIndex, &User, &Device)> {
+        let (index, device) = *self.devices.get(username)?;
+        let user = self.user(index)?;
+        Some((index, user, user.devices.get(device.0)?))
+    }
+
+    /// The trunk with that name.
+    pub fn trunk(&self, name: &str) -> Option<(TrunkIndex, &Trunk)> {
+        let index = self.trunks.iter().position(|trunk| &*trunk.name == name)?;
+        Some((TrunkIndex(index), self.trunks.get(index)?))
+    }
+
+    /// Its inbound numbers. They must be unique on the server.
+    pub fn numbers(&self) -> impl Iterator<Item = E164> + '_ {
+        self.numbers.keys().copied()
+    }
+
+    /// Whether that number is one of its inbound numbers.
+    pub fn has_number(&self, number: E164) -> bool {
+        self.numbers.contains_key(&number)
+    }
+}
+
+/// What an account may use at most; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at once.
+    pub calls: Option<u32>,
+    /// Calls at once per user, ringing ones too.
+    pub calls_per_user: Option<u32>,
+    /// Length of a call.
+    pub call_length: Option<Duration>,
+}
+
+/// A person (or a desk) with an internal number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Internal number and name, as told to the outside.
+    pub who: UserRef,
+    /// Where mails go.
+    pub email: Option<Arc<str>>,
+    /// The number shown on outbound calls.
+    pub caller_id: Option<E164>,
+    /// How long the devices ring when nothing else is said.
+    pub ring_time: Duration,
+    /// Calls to be recorded.
+    pub record: Record,
+    /// The devices; all ring together.
+    pub devices: Vec<Device>,
+}
+
+/// Which calls of a user are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Record {
+    /// Calls to the user.
+    pub inbound: bool,
+    /// Calls by the user.
+    pub outbound: bool,
+}
+
+/// A phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// What people call it.
+    pub name: Arc<str>,
+    /// What it registers as; unique in the domain.
+    pub username: Arc<str>,
+    /// What its digests are checked with.
+    pub ha1: Ha1,
+}
+
+/// H(username ":" realm ":" password) (RFC 7616 §3.4.2) for each algorithm it is known for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ha1 {
+    /// With MD5.
+    pub md5: [u8; 16],
+    /// With SHA-256.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl fmt::Debug for Ha1 {
+    /// Says nothing: an HA1 is as good as a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Ha1(..)")
+    }
+}
+
+/// A carrier.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Trunk {
+    /// Unique in the account.
+    pub name: Arc<str>,
+    /// Domain name or address.
+    pub host: Arc<str>,
+    /// `None`: SRV records say.
+    pub port: Option<u16>,
+    /// How it is spoken to.
+    pub transport: Transport,
+    /// `None`: an IP trunk, which needs no registration.
+    pub register: Option<Register>,
+    /// Addresses whose calls are taken as this trunk's.
+    pub inbound_from: Vec<InboundFrom>,
+    /// How it wants and sends numbers.
+    pub number_format: NumberFormat,
+    /// Calls at once; `None` is no limit.
+    pub calls: Option<u32>,
+}
+
+impl fmt::Debug for Trunk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Trunk({})", self.name)
+    }
+}
+
+/// What a register trunk is registered with. Also answers its challenges.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Register {
+    /// The username.
+    pub username: Arc<str>,
+    /// The password itself: a client digest cannot be made from less for every realm.
+    pub password: Arc<str>,
+    /// The registration's wanted length.
+    pub expires_seconds: u32,
+}
+
+impl fmt::Debug for Register {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Register({})", self.username)
+    }
+}
+
+/// How a trunk is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// A stream.
+    Tcp,
+    /// A stream with TLS.
+    Tls,
+}
+
+/// Source addresses of a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboundFrom {
+    /// The addresses.
+    pub network: Network,
+    /// `None`: any port.
+    pub port: Option<u16>,
+}
+
+impl InboundFrom {
+    /// Whether a request from there is the trunk's.
+    pub fn matches(&self, address: IpAddr, port: u16) -> bool {
+        self.network.contains(address) && self.port.is_none_or(|wanted| wanted == port)
+    }
+}
+
+/// How a trunk writes numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberFormat {
+    /// `61298765432`
+    #[default]
+    E164,
+    /// `+61298765432`
+    E164Plus,
+    /// `0298765432`, and `001144…` abroad.
+    National,
+}
+
+/// A webhook endpoint.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Unique in the account.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub url: Arc<str>,
+    /// Sent as `X-Pbx-Token`, and the key of the signature.
+    pub secret_token: Arc<str>,
+    /// What it is told.
+    pub triggers: BTreeSet<Trigger>,
+    /// How long an answer may take; `None` is the contract's default for the trigger.
+    pub timeout: Option<Duration>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Endpoint({})", self.name)
+    }
+}
+
+/// A key of the API, as a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// What people call it.
+    pub name: Arc<str>,
+    /// SHA-256 of the key.
+    pub sha256: [u8; 32],
+}
