@@ -1,0 +1,33 @@
+//! SIP without input or output: bytes of the network to user-agent events, and back.
+//!
+//! The message half parses, prints, frames, authenticates and registers; the user-agent half keeps
+//! transactions and dialogs. Nothing here opens a socket, reads a clock or draws a random number:
+//! time comes as `now`, randomness from a seed of the owner.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+pub mod digest;
+pub mod registrar;
+pub mod stream;
+
+mod bytes;
+mod header;
+mod message;
+mod method;
+mod name;
+mod objection;
+mod params;
+mod parse;
+mod transport;
+mod uri;
+mod write;
+
+pub use header::{CSeq, Contact, NameAddr, Refresher, SessionExpires, Values, Via};
+pub use message::{Field, Message, RequestLine, StatusLine};
+pub use method::{Method, reason_phrase};
+pub use name::Name;
+pub use objection::{Abilities, Objection};
+pub use params::{Param, Params, unquote};
+pub use parse::{Framing, MAX_BODY_BYTES, MAX_HEADER_LINES, Malformed};
+pub use transport::{Destination, FlowId, Source, Transmit, Transport};
+pub use uri::{Scheme, Uri, percent_decode};
+pub use write::Writer;
