@@ -7,6 +7,7 @@
 
 pub mod codec;
 pub mod latch;
+pub mod leg;
 pub mod path;
 pub mod payload;
 pub mod rtp;
@@ -14,7 +15,7 @@ pub mod sdp;
 
 pub use codec::{Codec, Format};
 pub use latch::Latch;
-pub use path::{Command, LegReport, MediaEvent, PathId, Port, ThreadId};
+pub use path::{Command, LegReport, MediaEvent, PathId, Port, Remote, ThreadId};
 pub use payload::{Payload, PayloadMap};
 pub use sdp::{
     Description, Direction, Incompatible, Local, MediaAddress, SdpError, answer_from, offer_again,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::Codec;
 use crate::latch::Latch;
 use crate::payload::{Payload, PayloadMap};
-use crate::sdp::Direction;
+use crate::sdp::{Description, Direction, MediaAddress};
 
 /// A media thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +63,36 @@ pub struct Port {
     pub rtp_port: u16,
 }
 
+/// What a media thread has to know of a peer's description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Where its RTP goes until a source is latched. Unspecified address or port 0: nowhere.
+    pub rtp: SocketAddr,
+    /// Where its RTCP goes; equal to `rtp` when multiplexed (RFC 5761).
+    pub rtcp: SocketAddr,
+    /// Which sources are believed.
+    pub latch: Latch,
+    /// The negotiated payload numbers.
+    pub payloads: Vec<Payload>,
+    /// Seen from the peer: the silence watch rests unless it is `SendRecv`.
+    pub direction: Direction,
+}
+
+impl Remote {
+    /// What `description` says about its sender.
+    pub fn of(description: &Description, latch: Latch) -> Self {
+        let MediaAddress { rtp, rtcp } = description.remote();
+        let direction = description.direction();
+        Self {
+            rtp,
+            rtcp,
+            latch,
+            payloads: description.payloads(),
+            direction,
+        }
+    }
+}
+
 /// What the engine tells a media thread. A command for a path that is gone is counted and ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -77,16 +107,8 @@ pub enum Command {
     Remote {
         /// The leg's path.
         path: PathId,
-        /// Where its RTP goes until a source is latched. Unspecified address or port 0: nowhere.
-        rtp: SocketAddr,
-        /// Where its RTCP goes; equal to `rtp` when multiplexed (RFC 5761).
-        rtcp: SocketAddr,
-        /// Which sources are believed.
-        latch: Latch,
-        /// The negotiated payload numbers, as this peer sends them.
-        payloads: Vec<Payload>,
-        /// The peer's direction: the silence watch rests unless it is `SendRecv`.
-        direction: Direction,
+        /// What the description says.
+        remote: Remote,
     },
     /// What arrives on `a` leaves on `b` and the other way round. Both must be on one thread.
     Bridge {

@@ -25,6 +25,13 @@ impl PayloadMap {
     /// The map that changes nothing.
     pub const IDENTITY: Self = Self { pairs: Vec::new() };
 
+    /// The map with these changes.
+    pub fn of(pairs: &[(u8, u8)]) -> Self {
+        Self {
+            pairs: pairs.to_vec(),
+        }
+    }
+
     /// From the numbers in `from` to the numbers in `to`, by encoding.
     pub fn between(from: &Description, to: &Description) -> Self {
         let mut pairs = Vec::new();
