@@ -1,0 +1,4 @@
+//! Webhooks: what is sent, how it is signed, where it may go, and its delivery in order.
+
+pub mod guard;
+pub mod sign;
