@@ -21,6 +21,9 @@ mod transport;
 mod uri;
 mod write;
 
+pub use digest::client::{Challenge, Credentials};
+pub use digest::server::{Authorization, Challenger, DigestError, Stale};
+pub use digest::{Algorithm, Ha1};
 pub use header::{CSeq, Contact, NameAddr, Refresher, SessionExpires, Values, Via};
 pub use message::{Field, Message, RequestLine, StatusLine};
 pub use method::{Method, reason_phrase};
@@ -28,6 +31,7 @@ pub use name::Name;
 pub use objection::{Abilities, Objection};
 pub use params::{Param, Params, unquote};
 pub use parse::{Framing, MAX_BODY_BYTES, MAX_HEADER_LINES, Malformed};
+pub use stream::{Frame, FrameError, Framer};
 pub use transport::{Destination, FlowId, Source, Transmit, Transport};
 pub use uri::{Scheme, Uri, percent_decode};
 pub use write::Writer;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clock::Time;
 
+use crate::{Message, Refresher, SessionExpires};
+
 /// The shortest interval we accept (RFC 4028 §4).
 pub(crate) const MIN_SE_SECONDS: u32 = 90;
 /// How long before expiry the call is ended, at most (RFC 4028 §10).
@@ -29,22 +31,13 @@ pub(crate) struct Terms {
     pub(crate) role: Role,
 }
 
-/// Who refreshes, in the words of the header: the sender of the request or its receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refresher {
-    /// The sender of this request.
-    Uac,
-    /// The receiver of this request.
-    Uas,
-}
-
 /// What a request says about session timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// Whether `timer` stands in Supported.
     pub(crate) support: Support,
-    /// The Session-Expires header: interval and refresher.
-    pub(crate) expires: Option<(u32, Option<Refresher>)>,
+    /// The Session-Expires header.
+    pub(crate) expires: Option<SessionExpires>,
     /// The Min-SE header.
     pub(crate) min_se_seconds: Option<u32>,
 }
@@ -59,10 +52,19 @@ pub(crate) enum Support {
 }
 
 impl Asked {
+    /// Reads the three headers of a request.
+    pub(crate) fn of(request: &Message<'_>) -> Self {
+        Self {
+            support: if request.supports("timer") { Support::Timer } else { Support::Unknown },
+            expires: request.session_expires(),
+            min_se_seconds: request.min_se(),
+        }
+    }
+
     /// The answer of the receiver (RFC 4028 §9): its terms, or 422 with [`MIN_SE_SECONDS`].
     pub(crate) fn answer(self, preferred_seconds: u32) -> Result<(Terms, Refresher), TooSmall> {
         let floor = self.min_se_seconds.unwrap_or(0).max(MIN_SE_SECONDS);
-        let wanted = self.expires.map(|(seconds, _)| seconds);
+        let wanted = self.expires.map(|expires| expires.seconds);
         if self.support == Support::Timer && wanted.is_some_and(|seconds| seconds < MIN_SE_SECONDS)
         {
             return Err(TooSmall);
@@ -70,14 +72,14 @@ impl Asked {
         // The receiver may shorten the interval, but not below Min-SE.
         let interval_seconds = wanted.unwrap_or(u32::MAX).min(preferred_seconds).max(floor);
         let refresher = self.refresher();
-        Ok((Terms { interval_seconds, role: refresher.role_of_receiver() }, refresher))
+        Ok((Terms { interval_seconds, role: role_of_receiver(refresher) }, refresher))
     }
 
     /// RFC 4028 §9, table 2. Where the choice is ours, we refresh: that tells us sooner that a
     /// peer is lost than waiting for the expiry does.
     fn refresher(self) -> Refresher {
-        match (self.support, self.expires) {
-            (Support::Timer, Some((_, Some(Refresher::Uac)))) => Refresher::Uac,
+        match (self.support, self.expires.and_then(|expires| expires.refresher)) {
+            (Support::Timer, Some(Refresher::Uac)) => Refresher::Uac,
             (Support::Timer | Support::Unknown, _) => Refresher::Uas,
         }
     }
@@ -87,31 +89,12 @@ impl Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooSmall;
 
-impl Refresher {
-    /// The value of the `refresher` parameter.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Uac => "uac",
-            Self::Uas => "uas",
-        }
-    }
-
-    fn role_of_receiver(self) -> Role {
-        match self {
-            Self::Uac => Role::Watch,
-            Self::Uas => Role::Refresh,
-        }
-    }
-}
-
 impl Terms {
     /// What a 2xx to our request agreed on (RFC 4028 §7.2). A peer that says nothing knows no
     /// session timers: then we refresh alone, so that a lost BYE still ends the call.
-    pub(crate) fn of_answer(
-        expires: Option<(u32, Option<Refresher>)>,
-        preferred_seconds: u32,
-    ) -> Self {
-        let (seconds, refresher) = expires.unwrap_or((preferred_seconds, None));
+    pub(crate) fn of_answer(expires: Option<SessionExpires>, preferred_seconds: u32) -> Self {
+        let silent = SessionExpires { seconds: preferred_seconds, refresher: None };
+        let SessionExpires { seconds, refresher } = expires.unwrap_or(silent);
         let role = match refresher {
             Some(Refresher::Uas) => Role::Watch,
             Some(Refresher::Uac) | None => Role::Refresh,
@@ -190,18 +173,29 @@ impl SessionTimer {
     }
 }
 
+fn role_of_receiver(refresher: Refresher) -> Role {
+    match refresher {
+        Refresher::Uac => Role::Watch,
+        Refresher::Uas => Role::Refresh,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const NOW: Time = Time::from_secs(1_000);
 
+    fn header(expires: Option<(u32, Option<Refresher>)>) -> Option<SessionExpires> {
+        expires.map(|(seconds, refresher)| SessionExpires { seconds, refresher })
+    }
+
     fn asked(
         support: Support,
         expires: Option<(u32, Option<Refresher>)>,
         min_se_seconds: Option<u32>,
     ) -> Asked {
-        Asked { support, expires, min_se_seconds }
+        Asked { support, expires: header(expires), min_se_seconds }
     }
 
     #[test]
@@ -238,7 +232,7 @@ mod tests {
         ];
         for (expires, interval_seconds, role) in table {
             let expect = Terms { interval_seconds, role };
-            assert_eq!(Terms::of_answer(expires, 1_800), expect, "{expires:?}");
+            assert_eq!(Terms::of_answer(header(expires), 1_800), expect, "{expires:?}");
         }
     }
 

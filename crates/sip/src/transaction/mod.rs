@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use clock::Time;
 
+use crate::Transport;
+
 /// Estimate of the round trip (RFC 3261 §17.1.1.1).
 pub(crate) const T1: Duration = Duration::from_millis(500);
 /// Longest pause between two retransmissions of a request other than INVITE (RFC 3261 §17.1.2.2).
@@ -39,6 +41,11 @@ pub(crate) enum Reliability {
 }
 
 impl Reliability {
+    /// What a transport gives.
+    pub(crate) fn of(transport: Transport) -> Self {
+        if transport.is_reliable() { Self::Reliable } else { Self::Unreliable }
+    }
+
     /// When a state ends that only waits for repetitions of the peer.
     fn linger(self, now: Time, time: Duration) -> Time {
         match self {
