@@ -6,6 +6,8 @@
 
 mod direction;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
