@@ -31,6 +31,7 @@ pub use name::Name;
 pub use objection::{Abilities, Objection};
 pub use params::{Param, Params, unquote};
 pub use parse::{Framing, MAX_BODY_BYTES, MAX_HEADER_LINES, Malformed};
+pub use registrar::{Aor, Binding, RegisterError, RegisterRequest, Registrar, RegistrarLimits};
 pub use stream::{Frame, FrameError, Framer};
 pub use transport::{Destination, FlowId, Source, Transmit, Transport};
 pub use uri::{Scheme, Uri, percent_decode};
