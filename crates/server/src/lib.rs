@@ -6,3 +6,4 @@ pub mod inbox;
 pub mod nearest;
 pub mod net;
 pub mod settings;
+pub mod stamp;
