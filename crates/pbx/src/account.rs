@@ -1,24 +1,82 @@
-//! The owner of one account's calls.
+//! The owner of one account's calls: finds the call an input is about, lets it take its step,
+//! and keeps the indexes true.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clock::Time;
 
+use crate::arrival::{Admission, Arrival};
+use crate::call::{Call, LegReport, Life};
 use crate::effect::Effect;
-use crate::ids::Ids;
+use crate::event::{Direction, HangupCause};
+use crate::floor::Floor;
+use crate::ids::{CallId, Ids, LegId};
 use crate::input::Input;
 use crate::plan::Plan;
+use crate::turn::Turn;
+
+/// Calls at once of one account without a limit of its own.
+pub(crate) const MAX_CALLS_PER_ACCOUNT: usize = 100_000;
 
 /// One account: its current plan and its calls. Single-threaded, so nothing in it needs a lock.
 #[derive(Debug)]
 pub struct Account {
     plan: Arc<Plan>,
+    calls: BTreeMap<CallId, Entry>,
+    legs: BTreeMap<LegId, CallId>,
+    deadlines: BTreeSet<(Time, CallId)>,
+    floor: Floor,
+    /// What was decided so far in this step. A field, so that a step that panics leaves it for
+    /// the next one, which is `Input::EndAll`.
+    effects: Vec<Effect>,
+}
+
+/// A call and the deadline that is noted for it, which is not the call's own any more while it
+/// takes a step.
+#[derive(Debug)]
+struct Entry {
+    call: Box<Call>,
+    noted: Time,
+}
+
+/// A call as seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// Which call.
+    pub call: CallId,
+    /// When it arrived.
+    pub started_at: Time,
+    /// Where it comes from and goes to.
+    pub direction: Direction,
+    /// Who calls, as in rows.
+    pub caller_id: Option<String>,
+    /// What was dialled, as in rows.
+    pub dest_number: String,
+    /// Whether somebody answered.
+    pub stage: Stage,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nobody has answered.
+    Ringing,
+    /// Somebody has.
+    Talking,
 }
 
 impl Account {
     /// An account without calls.
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan }
+        Self {
+            plan,
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            floor: Floor::default(),
+            effects: Vec::new(),
+        }
     }
 
     /// Takes a newer plan for calls to come; calls in progress keep theirs.
@@ -32,12 +90,183 @@ impl Account {
     }
 
     /// Takes one input in and says what must be done.
-    pub fn handle(&mut self, _now: Time, _input: Input, _ids: &mut Ids) -> Vec<Effect> {
-        Vec::new()
+    pub fn handle(&mut self, now: Time, input: Input, ids: &mut Ids) -> Vec<Effect> {
+        match input {
+            Input::Incoming {
+                leg,
+                origin,
+                called,
+                caller_number,
+                caller_name,
+            } => {
+                let arrival = Arrival {
+                    leg,
+                    origin,
+                    called,
+                    caller_number,
+                    caller_name,
+                };
+                self.incoming(arrival, now, ids);
+            }
+            Input::Ringing { leg } => self.leg(leg, LegReport::Ringing, now, ids),
+            Input::Progress { leg } => self.leg(leg, LegReport::Progress, now, ids),
+            Input::Answered { leg } => self.leg(leg, LegReport::Answered, now, ids),
+            Input::Failed { leg, failure } => self.leg(leg, LegReport::Failed(failure), now, ids),
+            Input::HungUp { leg, cause } => self.leg(leg, LegReport::HungUp(cause), now, ids),
+            Input::Wake => self.wake(now, ids),
+            Input::EndAll { cause } => self.end_all(cause, now, ids),
+        }
+        std::mem::take(&mut self.effects)
     }
 
     /// When `Input::Wake` is due.
     pub fn deadline(&self) -> Option<Time> {
-        None
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// The calls in progress, oldest first.
+    pub fn calls(&self) -> impl Iterator<Item = CallView> + '_ {
+        self.calls.values().map(|Entry { call, .. }| CallView {
+            call: call.core.id,
+            started_at: call.core.started_at,
+            direction: call.core.direction,
+            caller_id: call.core.caller.identity.digits(),
+            dest_number: call.core.destination.digits(),
+            stage: if call.is_answered() {
+                Stage::Talking
+            } else {
+                Stage::Ringing
+            },
+        })
+    }
+
+    /// How many calls are in progress.
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many legs are open.
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether nothing at all is held: no call, leg, timer or shared state.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+            && self.legs.is_empty()
+            && self.deadlines.is_empty()
+            && self.floor.is_idle()
+    }
+
+    fn incoming(&mut self, arrival: Arrival, now: Time, ids: &mut Ids) {
+        // A leg we have is not new: the edge has said the same thing twice.
+        if self.legs.contains_key(&arrival.leg) {
+            return;
+        }
+        let leg = arrival.leg;
+        let plan = Arc::clone(&self.plan);
+        let calls = self.calls.len();
+        let mut turn = Turn {
+            now,
+            account: plan.account,
+            ids,
+            floor: &mut self.floor,
+            legs: &mut self.legs,
+            effects: &mut self.effects,
+        };
+        let Some(Admission { call, refusal }) = arrival.admit(&plan, calls, &mut turn) else {
+            turn.push(Effect::HangUp {
+                leg,
+                cause: HangupCause::Forbidden,
+            });
+            return;
+        };
+        let id = call.core.id;
+        let noted = call.deadline();
+        self.deadlines.insert((noted, id));
+        self.calls.insert(
+            id,
+            Entry {
+                call: Box::new(call),
+                noted,
+            },
+        );
+        self.step(id, now, ids, |call, turn| call.start(refusal, turn));
+    }
+
+    /// A leg nobody has any more is let go again if it answers; what else it says is noise.
+    fn leg(&mut self, leg: LegId, report: LegReport, now: Time, ids: &mut Ids) {
+        match (self.legs.get(&leg), report) {
+            (Some(call), _) => {
+                self.step(*call, now, ids, |call, turn| call.leg(leg, report, turn));
+            }
+            (None, LegReport::Answered) => {
+                let cause = HangupCause::AnsweredElsewhere;
+                self.effects.push(Effect::HangUp { leg, cause });
+            }
+            (
+                None,
+                LegReport::Ringing
+                | LegReport::Progress
+                | LegReport::Failed(_)
+                | LegReport::HungUp(_),
+            ) => {}
+        }
+    }
+
+    /// Wakes what is due. A call that is woken sets its next deadline after `now`, so that this
+    /// ends; a call that wants to be woken at once is woken by the next `Input::Wake`.
+    fn wake(&mut self, now: Time, ids: &mut Ids) {
+        let due: Vec<CallId> = self
+            .deadlines
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .map(|(_, call)| *call)
+            .collect();
+        for call in due {
+            self.step(call, now, ids, Call::wake);
+        }
+    }
+
+    fn end_all(&mut self, cause: HangupCause, now: Time, ids: &mut Ids) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.step(call, now, ids, |call, turn| call.finish(cause, turn));
+        }
+    }
+
+    /// Lets one call take one step, then puts its deadline right or takes it away.
+    fn step(
+        &mut self,
+        id: CallId,
+        now: Time,
+        ids: &mut Ids,
+        step: impl FnOnce(&mut Call, &mut Turn<'_>) -> Life,
+    ) {
+        let Some(entry) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let mut turn = Turn {
+            now,
+            account: self.plan.account,
+            ids,
+            floor: &mut self.floor,
+            legs: &mut self.legs,
+            effects: &mut self.effects,
+        };
+        let life = step(&mut entry.call, &mut turn);
+        let deadline = entry.call.deadline();
+        match life {
+            Life::Over => {
+                self.deadlines.remove(&(entry.noted, id));
+                self.calls.remove(&id);
+            }
+            Life::Goes if deadline != entry.noted => {
+                self.deadlines.remove(&(entry.noted, id));
+                self.deadlines.insert((deadline, id));
+                entry.noted = deadline;
+            }
+            Life::Goes => {}
+        }
     }
 }

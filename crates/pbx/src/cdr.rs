@@ -1,12 +1,14 @@
 //! The fold from events to call rows and webhook facts. It has no other state than the events,
 //! so that a crash loses nothing: the stored events are folded again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, UserRef};
+use crate::event::{Event, Fact, HangupCause, UserRef};
 use crate::ids::{AccountId, CallId};
 use crate::trigger::Trigger;
 
@@ -111,7 +113,43 @@ pub struct HookFacts {
 
 /// The fold. Holds only calls that have not ended.
 #[derive(Debug, Default)]
-pub struct Fold {}
+pub struct Fold {
+    calls: BTreeMap<CallId, OpenCall>,
+}
+
+/// What is remembered of a call until it ends.
+#[derive(Debug)]
+struct OpenCall {
+    account: AccountId,
+    caller_id: Option<String>,
+    caller_name: Option<String>,
+    dest_number: String,
+    last_event_at: Time,
+    stories: BTreeMap<(Side, Arc<str>), Story>,
+}
+
+/// One user's part in a call, over all attempts.
+#[derive(Debug)]
+struct Story {
+    user: UserRef,
+    call_start_at: Time,
+    connected_at: Option<Time>,
+    ended_at: Option<Time>,
+    /// Of attempts that are over.
+    call_duration: Duration,
+    conversation_duration: Duration,
+    attempt: Option<Attempt>,
+    /// Of the last attempt.
+    queue: Option<Arc<str>>,
+    ring_group: Option<Arc<str>>,
+}
+
+/// An attempt that is not over.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    started_at: Time,
+    answered_at: Option<Time>,
+}
 
 impl Fold {
     /// A fold that has seen nothing.
@@ -119,18 +157,296 @@ impl Fold {
         Self::default()
     }
 
-    /// Takes the next event in.
-    pub fn apply(&mut self, _event: &Event) -> Vec<Change> {
-        Vec::new()
+    /// Takes the next event in. What cannot follow what was seen changes nothing.
+    pub fn apply(&mut self, event: &Event) -> Vec<Change> {
+        match &event.fact {
+            Fact::Arrived {
+                caller_id,
+                caller_name,
+                dest_number,
+                ..
+            } => {
+                let call = OpenCall {
+                    account: event.account,
+                    caller_id: caller_id.clone(),
+                    caller_name: caller_name.clone(),
+                    dest_number: dest_number.clone(),
+                    last_event_at: event.at,
+                    stories: BTreeMap::new(),
+                };
+                self.calls.entry(event.call).or_insert(call);
+                Vec::new()
+            }
+            Fact::Ended { .. } => {
+                let ended = self.calls.remove(&event.call);
+                ended.map_or_else(Vec::new, |call| call.into_rows(event))
+            }
+            // Media may be closed after the call has ended: it must not open it again.
+            Fact::LegClosed { .. } => Vec::new(),
+            Fact::UserRinging { .. }
+            | Fact::UserAnswered { .. }
+            | Fact::UserEnded { .. }
+            | Fact::OutboundStarted { .. }
+            | Fact::OutboundAnswered { .. }
+            | Fact::OutboundEnded { .. } => {
+                let open = self.calls.get_mut(&event.call);
+                open.map_or_else(Vec::new, |call| call.apply(event))
+            }
+        }
     }
 
-    /// Calls that have not ended.
-    pub fn open_calls(&self) -> Vec<CallId> {
-        Vec::new()
+    /// The calls that have not ended, oldest first.
+    pub fn open_calls(&self) -> impl Iterator<Item = CallId> + '_ {
+        self.calls.keys().copied()
     }
 
-    /// The events that close every open call when the node died at `at`. Apply them as well.
-    pub fn close_lost(&self, _at: Time) -> Vec<Event> {
-        Vec::new()
+    /// The events that close every open call when the node died at `at`. They are not applied:
+    /// store them and fold them like any other.
+    pub fn close_lost(&self, at: Time) -> Vec<Event> {
+        self.calls
+            .iter()
+            .flat_map(|(call, open)| open.close_lost(*call, at))
+            .collect()
     }
 }
+
+impl OpenCall {
+    fn apply(&mut self, event: &Event) -> Vec<Change> {
+        self.last_event_at = self.last_event_at.max(event.at);
+        let Some((side, user, step)) = step_of(&event.fact) else {
+            return Vec::new();
+        };
+        let key = (side, Arc::clone(&user.number));
+        let news = !self.stories.contains_key(&key);
+        if news && !matches!(step, StoryStep::Start { .. }) {
+            return Vec::new();
+        }
+        let story = self
+            .stories
+            .entry(key)
+            .or_insert_with(|| Story::new(user.clone(), event.at));
+        story.apply(step, event.at);
+        let mut changes = Vec::with_capacity(2);
+        // A row is there from the start; what it says meanwhile nobody is shown.
+        if news {
+            changes.extend(
+                self.row(side, &user.number, event, Listed::No)
+                    .map(Change::Row),
+            );
+        }
+        changes.extend(self.hook(side, &user.number, event).map(Change::Hook));
+        changes
+    }
+
+    fn row(
+        &self,
+        side: Side,
+        number: &Arc<str>,
+        event: &Event,
+        listed: Listed,
+    ) -> Option<UserCall> {
+        let story = self.stories.get(&(side, Arc::clone(number)))?;
+        Some(UserCall {
+            account: self.account,
+            call: event.call,
+            kind: UserCallKind::of(side, story.connected_at),
+            caller_id: self.caller_id.clone(),
+            caller_name: self.caller_name.clone(),
+            dest_number: self.dest_number.clone(),
+            user_name: Arc::clone(&story.user.name),
+            user_number: Arc::clone(&story.user.number),
+            call_start_at: story.call_start_at,
+            connected_at: story.connected_at,
+            ended_at: story.ended_at,
+            call_duration_seconds: whole_seconds(story.call_duration),
+            conversation_duration_seconds: whole_seconds(story.conversation_duration),
+            listed: listed == Listed::Yes,
+        })
+    }
+
+    fn hook(&self, side: Side, number: &Arc<str>, event: &Event) -> Option<HookFacts> {
+        let trigger = event.fact.trigger()?;
+        let story = self.stories.get(&(side, Arc::clone(number)))?;
+        Some(HookFacts {
+            trigger,
+            account: self.account,
+            call: event.call,
+            at: event.at,
+            caller_id: self.caller_id.clone(),
+            caller_name: self.caller_name.clone(),
+            dest_number: self.dest_number.clone(),
+            user: Some(story.user.clone()),
+            queue_name: story.queue.clone(),
+            ring_group_name: story.ring_group.clone(),
+            call_start_at: story.call_start_at,
+            connected_at: story.connected_at,
+            call_duration_seconds: whole_seconds(story.call_duration),
+            conversation_duration_seconds: whole_seconds(story.conversation_duration),
+        })
+    }
+
+    /// Every row as it stays for ever.
+    fn into_rows(mut self, event: &Event) -> Vec<Change> {
+        for story in self.stories.values_mut() {
+            story.apply(StoryStep::End, event.at);
+        }
+        let keys = self.stories.keys();
+        keys.filter_map(|(side, number)| self.row(*side, number, event, Listed::Yes))
+            .map(Change::Row)
+            .collect()
+    }
+
+    /// A heartbeat may be older than the call's last event: the end never lies before it.
+    fn close_lost(&self, call: CallId, at: Time) -> Vec<Event> {
+        let at = at.max(self.last_event_at);
+        let running = self
+            .stories
+            .iter()
+            .filter(|(_, story)| story.attempt.is_some());
+        let ends = running.map(|((side, _), story)| match side {
+            Side::Inbound => Fact::UserEnded {
+                user: story.user.clone(),
+            },
+            Side::Outbound => Fact::OutboundEnded {
+                user: story.user.clone(),
+            },
+        });
+        let last = Fact::Ended {
+            cause: HangupCause::NodeLost,
+        };
+        let event = |fact| Event {
+            at,
+            account: self.account,
+            call,
+            fact,
+        };
+        ends.chain([last]).map(event).collect()
+    }
+}
+
+/// What a fact means for the story of its user.
+enum StoryStep {
+    Start {
+        queue: Option<Arc<str>>,
+        ring_group: Option<Arc<str>>,
+    },
+    Answer,
+    End,
+}
+
+fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
+    match fact {
+        Fact::UserRinging {
+            user,
+            queue,
+            ring_group,
+        } => {
+            let start = StoryStep::Start {
+                queue: queue.clone(),
+                ring_group: ring_group.clone(),
+            };
+            Some((Side::Inbound, user, start))
+        }
+        Fact::UserAnswered { user } => Some((Side::Inbound, user, StoryStep::Answer)),
+        Fact::UserEnded { user } => Some((Side::Inbound, user, StoryStep::End)),
+        Fact::OutboundStarted { user } => Some((
+            Side::Outbound,
+            user,
+            StoryStep::Start {
+                queue: None,
+                ring_group: None,
+            },
+        )),
+        Fact::OutboundAnswered { user } => Some((Side::Outbound, user, StoryStep::Answer)),
+        Fact::OutboundEnded { user } => Some((Side::Outbound, user, StoryStep::End)),
+        Fact::Arrived { .. } | Fact::LegClosed { .. } | Fact::Ended { .. } => None,
+    }
+}
+
+impl Story {
+    fn new(user: UserRef, at: Time) -> Self {
+        Self {
+            user,
+            call_start_at: at,
+            connected_at: None,
+            ended_at: None,
+            call_duration: Duration::ZERO,
+            conversation_duration: Duration::ZERO,
+            attempt: None,
+            queue: None,
+            ring_group: None,
+        }
+    }
+
+    fn apply(&mut self, step: StoryStep, at: Time) {
+        match step {
+            StoryStep::Start { queue, ring_group } => {
+                self.queue = queue;
+                self.ring_group = ring_group;
+                self.attempt.get_or_insert(Attempt {
+                    started_at: at,
+                    answered_at: None,
+                });
+            }
+            StoryStep::Answer => {
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.answered_at.get_or_insert(at);
+                    self.connected_at.get_or_insert(at);
+                }
+            }
+            StoryStep::End => {
+                let Some(attempt) = self.attempt.take() else {
+                    return;
+                };
+                self.ended_at = Some(at);
+                self.call_duration += at - attempt.started_at;
+                if let Some(answered_at) = attempt.answered_at {
+                    self.conversation_duration += at - answered_at;
+                }
+            }
+        }
+    }
+}
+
+impl UserCallKind {
+    fn of(side: Side, connected_at: Option<Time>) -> Self {
+        match (side, connected_at) {
+            (Side::Inbound, Some(_)) => Self::UserInboundAnswered,
+            (Side::Inbound, None) => Self::UserInboundMissed,
+            (Side::Outbound, Some(_)) => Self::UserOutboundAnswered,
+            (Side::Outbound, None) => Self::UserOutboundUnanswered,
+        }
+    }
+
+    /// Which story of the user it is: with call and user number it is the key of a row.
+    pub const fn side(self) -> Side {
+        match self {
+            Self::UserInboundAnswered | Self::UserInboundMissed => Side::Inbound,
+            Self::UserOutboundAnswered | Self::UserOutboundUnanswered => Side::Outbound,
+        }
+    }
+
+    /// The `type` string of the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserInboundAnswered => "user_inbound_answered",
+            Self::UserInboundMissed => "user_inbound_missed",
+            Self::UserOutboundAnswered => "user_outbound_answered",
+            Self::UserOutboundUnanswered => "user_outbound_unanswered",
+        }
+    }
+}
+
+/// Whether the API shows a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    No,
+    Yes,
+}
+
+fn whole_seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Exactly `N` bytes from hexadecimal of either case.
 pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N * 2 || !text.is_ascii() {
+    if text.len() != N * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; N];

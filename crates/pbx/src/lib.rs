@@ -11,16 +11,24 @@ pub mod draft;
 pub mod number;
 
 mod account;
+mod arrival;
+mod attempt;
+mod call;
+mod core;
+mod cx;
 mod effect;
 mod event;
+mod floor;
 mod hash;
 mod ids;
 mod input;
 mod network;
+pub mod objects;
 mod plan;
 mod trigger;
+mod turn;
 
-pub use account::Account;
+pub use account::{Account, CallView, Stage};
 pub use effect::{CallerId, Effect, Target};
 pub use event::{Direction, Event, Fact, HangupCause, LegReport, UserRef};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};

@@ -48,6 +48,15 @@ fn masked_v6(bits: u128, prefix: u8) -> u128 {
         .unwrap_or(0)
 }
 
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self {
+            address,
+            prefix: if address.is_ipv4() { 32 } else { 128 },
+        }
+    }
+}
+
 impl FromStr for Network {
     type Err = &'static str;
 

@@ -1,6 +1,7 @@
 //! A plan: an applied configuration, checked once and then immutable. A call keeps the plan it
 //! began under. Only [`crate::draft::Draft::compile`] makes one.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -10,10 +11,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::draft::Problem;
-use crate::event::UserRef;
+use crate::event::{HangupCause, UserRef};
+use crate::hash;
 use crate::ids::AccountId;
 use crate::network::Network;
 use crate::number::{E164, Numbering};
+use crate::objects::{AnyObject, Exit, Pace};
 use crate::trigger::Trigger;
 
 /// Position of a user in its plan.
@@ -62,7 +65,13 @@ pub struct Plan {
     pub allowed_ips: Vec<Network>,
     /// What is odd, but did not keep the plan from being made.
     pub warnings: Vec<Problem>,
+    pub(crate) nodes: Vec<Node>,
+    /// Where calls to a number begin.
     pub(crate) numbers: BTreeMap<E164, NodeIndex>,
+    /// Where calls to a user's internal number begin, by the user's position.
+    pub(crate) user_nodes: Vec<NodeIndex>,
+    /// Where calls to the outside begin.
+    pub(crate) outbound_node: NodeIndex,
     pub(crate) devices: BTreeMap<Arc<str>, (UserIndex, DeviceIndex)>,
     pub(crate) internal_numbers: BTreeMap<Arc<str>, UserIndex>,
 }
@@ -92,6 +101,18 @@ impl Plan {
         Some((TrunkIndex(index), self.trunks.get(index)?))
     }
 
+    /// The number shown on a user's calls to the outside: the user's own choice, else the
+    /// account's lowest.
+    pub(crate) fn presented_number(&self, index: UserIndex) -> Option<E164> {
+        let chosen = self.user(index).and_then(|user| user.caller_id);
+        chosen.or_else(|| self.numbers().next())
+    }
+
+    /// The object at that position.
+    pub(crate) fn node(&self, index: NodeIndex) -> Option<&Node> {
+        self.nodes.get(index.0)
+    }
+
     /// Its inbound numbers. They must be unique on the server.
     pub fn numbers(&self) -> impl Iterator<Item = E164> + '_ {
         self.numbers.keys().copied()
@@ -100,6 +121,45 @@ impl Plan {
     /// Whether that number is one of its inbound numbers.
     pub fn has_number(&self, number: E164) -> bool {
         self.numbers.contains_key(&number)
+    }
+}
+
+/// An object of a flow, and where its exits lead.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) object: AnyObject,
+    pub(crate) exits: Vec<NodeExit>,
+}
+
+impl Node {
+    /// An object whose exits lead nowhere.
+    pub(crate) fn unwired(object: AnyObject) -> Self {
+        let exits = object.kind().exits.iter().map(NodeExit::unwired).collect();
+        Self { object, exits }
+    }
+}
+
+/// One exit of an object.
+#[derive(Debug)]
+pub(crate) struct NodeExit {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) pace: Pace,
+    /// Why the call ends when there is no target.
+    pub(crate) cause: HangupCause,
+    pub(crate) target: Option<NodeIndex>,
+}
+
+impl NodeExit {
+    fn unwired(exit: &Exit) -> Self {
+        let Exit {
+            name, pace, cause, ..
+        } = *exit;
+        Self {
+            name: Cow::Borrowed(name),
+            pace,
+            cause,
+            target: None,
+        }
     }
 }
 
@@ -159,6 +219,23 @@ pub struct Ha1 {
     pub md5: [u8; 16],
     /// With SHA-256.
     pub sha256: Option<[u8; 32]>,
+}
+
+impl Ha1 {
+    /// Stands where there is none: no digest matches it.
+    pub(crate) const NONE: Self = Self {
+        md5: [0; 16],
+        sha256: None,
+    };
+
+    /// What a password becomes for good.
+    pub fn of(username: &str, realm: &str, password: &str) -> Self {
+        let secret = format!("{username}:{realm}:{password}");
+        Self {
+            md5: hash::md5(&secret),
+            sha256: Some(hash::sha256(&secret)),
+        }
+    }
 }
 
 impl fmt::Debug for Ha1 {

@@ -1,20 +1,24 @@
 //! The draft: what people edit, one document per account. It may be incomplete; compiling it
-//! finds out, and makes a [`Plan`].
+//! finds out, and makes a [`Plan`](crate::Plan).
 
+mod compile;
 mod document;
+mod export;
+mod flows;
+mod outside;
+mod people;
 mod problem;
+mod text;
+mod trunks;
 
+pub(crate) use compile::Compiler;
+pub(crate) use people::{MAX_RING_SECONDS, MIN_RING_SECONDS};
+pub(crate) use text::nearest;
+
+pub use compile::Role;
 pub use document::{
-    Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Object, Register, Triggers, Trunk, User, Webhook,
+    All, Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Object, Register, Triggers, Trunk, User,
+    Webhook,
 };
+pub use export::Secrets;
 pub use problem::{Problem, Severity};
-
-use crate::ids::AccountId;
-use crate::plan::Plan;
-
-impl Draft {
-    /// Checks everything and makes the plan, or says all that keeps it from being one.
-    pub fn compile(&self, _account: AccountId, _version: u64) -> Result<Plan, Vec<Problem>> {
-        Err(Vec::new())
-    }
-}

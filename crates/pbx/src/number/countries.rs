@@ -48,6 +48,9 @@ const fn row(
     }
 }
 
+/// No country: nothing is national.
+pub(crate) static ANYWHERE: Country = row("", "", "", "", (0, 0));
+
 static COUNTRIES: &[Country] = &[
     row("AU", "61", "0011", "0", (9, 10)),
     Country {

@@ -80,6 +80,14 @@ impl Numbering {
         })
     }
 
+    /// Rules that read international numbers only.
+    pub(crate) fn anywhere() -> Self {
+        Self {
+            country: &countries::ANYWHERE,
+            area_code: String::new(),
+        }
+    }
+
     /// What `text` means when dialled here.
     pub fn dialled(&self, text: &str) -> Dialled {
         let text = without_separators(text);

@@ -1,0 +1,245 @@
+//! How a call begins: who calls, what was dialled, where in the plan it starts, and whether there
+//! is room for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::MAX_CALLS_PER_ACCOUNT;
+use crate::attempt::AttemptId;
+use crate::call::Call;
+use crate::core::{Caller, CallingUser, Core, Destination, Hears, Identity};
+use crate::event::{Direction, HangupCause};
+use crate::ids::LegId;
+use crate::input::Origin;
+use crate::number::Dialled;
+use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
+use crate::turn::Turn;
+
+/// Length of a call when the account sets no limit.
+const MAX_CALL_LENGTH: Duration = Duration::from_hours(24);
+
+/// Characters kept of a dialled text or a caller's number or name.
+const MAX_TEXT_CHARS: usize = 64;
+
+/// What is kept as dialled when nothing was: rows always name a destination.
+const NOTHING_DIALLED: &str = "unknown";
+
+/// Somebody calls.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) leg: LegId,
+    pub(crate) origin: Origin,
+    pub(crate) called: String,
+    pub(crate) caller_number: Option<String>,
+    pub(crate) caller_name: Option<String>,
+}
+
+/// A call that has not started, and why it must not, if so.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) call: Call,
+    pub(crate) refusal: Option<HangupCause>,
+}
+
+/// Where a call goes.
+struct Route {
+    direction: Direction,
+    destination: Destination,
+    /// Where it starts, or why it does not.
+    start: Result<NodeIndex, HangupCause>,
+}
+
+impl Arrival {
+    /// The call this is the beginning of; `None` when the plan does not know who calls.
+    pub(crate) fn admit(
+        self,
+        plan: &Arc<Plan>,
+        calls: usize,
+        turn: &mut Turn<'_>,
+    ) -> Option<Admission> {
+        let (caller, route) = match &self.origin {
+            Origin::Device { username } => {
+                let (index, user, _) = plan.device(username)?;
+                let route = route_of_user(plan, &self.called);
+                (self.calling_user(index, user, &route, plan), route)
+            }
+            Origin::Trunk { name } => {
+                let (_, trunk) = plan.trunk(name)?;
+                (
+                    self.outside_caller(trunk, plan),
+                    route_of_trunk(plan, &self.called),
+                )
+            }
+        };
+        let full = is_full(plan, &caller, calls, turn);
+        let refusal = if full {
+            Some(HangupCause::LimitReached)
+        } else {
+            route.start.err()
+        };
+        let node = route.start.unwrap_or(plan.outbound_node);
+        let length = plan
+            .limits
+            .call_length
+            .unwrap_or(MAX_CALL_LENGTH)
+            .min(MAX_CALL_LENGTH);
+        let core = Core {
+            id: turn.ids.calls.next(turn.now),
+            plan: Arc::clone(plan),
+            direction: route.direction,
+            caller,
+            destination: route.destination,
+            attempts: Vec::new(),
+            last_attempt: AttemptId::default(),
+            wake_at: None,
+            ends_at: turn.now + length,
+            started_at: turn.now,
+        };
+        Some(Admission {
+            call: Call::new(core, node),
+            refusal,
+        })
+    }
+
+    /// Inside the account a user is known by the internal number, outside by the one presented.
+    fn calling_user(&self, index: UserIndex, user: &User, route: &Route, plan: &Plan) -> Caller {
+        let inside = Identity::Plain(user.who.number.to_string());
+        let identity = match route.direction {
+            Direction::Outbound => plan
+                .presented_number(index)
+                .map_or(inside, Identity::Number),
+            Direction::Internal | Direction::Inbound => inside,
+        };
+        Caller {
+            leg: self.leg,
+            hears: Hears::Nothing,
+            identity,
+            name: Some(user.who.name.to_string()),
+            trunk: None,
+            user: Some(CallingUser {
+                user: index,
+                who: user.who.clone(),
+                answered: false,
+            }),
+        }
+    }
+
+    fn outside_caller(&self, trunk: &Trunk, plan: &Plan) -> Caller {
+        Caller {
+            leg: self.leg,
+            hears: Hears::Nothing,
+            identity: identity(self.caller_number.as_deref(), plan),
+            name: self
+                .caller_name
+                .as_deref()
+                .map(shortened)
+                .filter(|name| !name.is_empty()),
+            trunk: Some(Arc::clone(&trunk.name)),
+            user: None,
+        }
+    }
+}
+
+/// Internal numbers and numbers of the account itself come before any trunk.
+fn route_of_user(plan: &Plan, called: &str) -> Route {
+    if let Some((UserIndex(user), _)) = plan.user_by_number(called) {
+        return Route {
+            direction: Direction::Internal,
+            destination: Destination::Plain(called.to_owned()),
+            start: plan
+                .user_nodes
+                .get(user)
+                .copied()
+                .ok_or(HangupCause::NotFound),
+        };
+    }
+    match plan.numbering.dialled(called) {
+        Dialled::Number(number) => {
+            let own = plan.numbers.get(&number).copied();
+            let direction = if own.is_some() {
+                Direction::Internal
+            } else {
+                Direction::Outbound
+            };
+            let start = Ok(own.unwrap_or(plan.outbound_node));
+            Route {
+                direction,
+                destination: Destination::Number(number),
+                start,
+            }
+        }
+        Dialled::Short(digits) => Route {
+            direction: Direction::Outbound,
+            destination: Destination::Plain(digits),
+            start: Ok(plan.outbound_node),
+        },
+        Dialled::Other => Route {
+            direction: Direction::Outbound,
+            destination: Destination::Plain(as_dialled(called)),
+            start: Err(HangupCause::NotFound),
+        },
+    }
+}
+
+fn route_of_trunk(plan: &Plan, called: &str) -> Route {
+    let number = plan.numbering.normalise(called);
+    let start = number.and_then(|number| plan.numbers.get(&number).copied());
+    Route {
+        direction: Direction::Inbound,
+        destination: number.map_or_else(
+            || Destination::Plain(as_dialled(called)),
+            Destination::Number,
+        ),
+        start: start.ok_or(HangupCause::NotFound),
+    }
+}
+
+/// Whether a limit keeps this caller out: of calls at once, of the user, or of the trunk.
+fn is_full(plan: &Plan, caller: &Caller, calls: usize, turn: &mut Turn<'_>) -> bool {
+    let limit = plan
+        .limits
+        .calls
+        .and_then(|calls| usize::try_from(calls).ok());
+    if calls
+        >= limit
+            .unwrap_or(MAX_CALLS_PER_ACCOUNT)
+            .min(MAX_CALLS_PER_ACCOUNT)
+    {
+        return true;
+    }
+    if let Some(user) = &caller.user {
+        return turn
+            .floor
+            .users()
+            .is_full(&user.who.number, plan.limits.calls_per_user);
+    }
+    let trunk = caller.trunk.as_deref().and_then(|name| plan.trunk(name));
+    trunk.is_some_and(|(_, trunk)| turn.floor.trunks().is_full(&trunk.name, trunk.calls))
+}
+
+/// A caller's number as a carrier sent it. What is neither a number nor digits is withheld:
+/// rows and webhooks carry digits or nothing.
+fn identity(number: Option<&str>, plan: &Plan) -> Identity {
+    let Some(text) = number else {
+        return Identity::Withheld;
+    };
+    match plan.numbering.dialled(text) {
+        Dialled::Number(number) => Identity::Number(number),
+        Dialled::Short(digits) => Identity::Plain(digits),
+        Dialled::Other => Identity::Withheld,
+    }
+}
+
+fn as_dialled(called: &str) -> String {
+    let text = shortened(called);
+    if text.is_empty() {
+        NOTHING_DIALLED.to_owned()
+    } else {
+        text
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let visible = text.trim().chars().filter(|char| !char.is_control());
+    visible.take(MAX_TEXT_CHARS).collect()
+}

@@ -1,0 +1,444 @@
+//! An attempt to reach one party: all devices of a user together, or a number behind the trunks
+//! in their order. The first device to answer wins. A user's attempt is told as one
+//! `UserRinging`, at most one `UserAnswered` and exactly one `UserEnded`.
+
+use std::sync::Arc;
+
+use crate::core::{Core, Destination, Hears};
+use crate::cx::Moment;
+use crate::effect::{CallerId, Effect, Target};
+use crate::event::{Fact, HangupCause};
+use crate::ids::LegId;
+use crate::input::Failure;
+use crate::number::E164;
+use crate::plan::{NumberFormat, Plan, UserIndex};
+use crate::turn::Turn;
+
+/// Legs one call may have open at once, the caller's own not counted.
+pub(crate) const MAX_LEGS_PER_CALL: usize = 64;
+
+/// Number of an attempt within its call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AttemptId(u32);
+
+/// Whom to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A user of the account.
+    User {
+        /// Who.
+        user: UserIndex,
+        /// What it rings for.
+        via: Via,
+    },
+    /// A number behind the trunks.
+    Outside {
+        /// What is dialled.
+        number: Destination,
+        /// The number presented.
+        present: Option<E164>,
+    },
+}
+
+/// The object a user rings for, when it is one with a summary of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Via {
+    pub(crate) queue: Option<Arc<str>>,
+    pub(crate) ring_group: Option<Arc<str>>,
+}
+
+/// One attempt in progress.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    id: AttemptId,
+    goal: Goal,
+    legs: Vec<LegId>,
+    state: State,
+    /// Of the legs that failed so far, the failure that says most about the party.
+    failure: Option<Failure>,
+}
+
+/// What an attempt is after, and what it holds on the floor meanwhile.
+#[derive(Debug)]
+enum Goal {
+    User(UserIndex),
+    Outside {
+        number: Destination,
+        present: Option<E164>,
+        /// Position of the trunk to be tried next.
+        next_trunk: usize,
+        /// The trunk in use.
+        trunk: Option<Arc<str>>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Trying,
+    Answered(LegId),
+    Connected(LegId),
+}
+
+impl Attempt {
+    fn answered_by(&self) -> Option<LegId> {
+        match self.state {
+            State::Trying => None,
+            State::Answered(leg) | State::Connected(leg) => Some(leg),
+        }
+    }
+}
+
+impl Failure {
+    /// Whether another trunk may do better: this one did not get to the called party.
+    fn is_the_trunks_own(self) -> bool {
+        match self {
+            Self::Unavailable | Self::Timeout | Self::Unreachable => true,
+            Self::Busy
+            | Self::Declined
+            | Self::NoAnswer
+            | Self::NotFound
+            | Self::Incompatible
+            | Self::Rejected => false,
+        }
+    }
+}
+
+/// What an object does with attempts.
+impl Core {
+    /// Starts to reach `party`, or says why that is hopeless from the start.
+    pub(crate) fn ring(&mut self, party: Party, turn: &mut Turn<'_>) -> Result<AttemptId, Failure> {
+        match party {
+            Party::User { user, via } => self.ring_user(user, via, turn),
+            Party::Outside { number, present } => self.ring_outside(number, present, turn),
+        }
+    }
+
+    fn ring_user(
+        &mut self,
+        index: UserIndex,
+        via: Via,
+        turn: &mut Turn<'_>,
+    ) -> Result<AttemptId, Failure> {
+        let plan = Arc::clone(&self.plan);
+        let user = plan.user(index).ok_or(Failure::NotFound)?;
+        let Via { queue, ring_group } = via;
+        self.emit(
+            Fact::UserRinging {
+                user: user.who.clone(),
+                queue,
+                ring_group,
+            },
+            turn,
+        );
+        let room = self.room_for_legs();
+        let hopeless = if turn
+            .floor
+            .users()
+            .is_full(&user.who.number, plan.limits.calls_per_user)
+        {
+            Some(Failure::Busy)
+        } else if user.devices.is_empty() || room == 0 {
+            Some(Failure::Unreachable)
+        } else {
+            None
+        };
+        if let Some(failure) = hopeless {
+            self.emit(
+                Fact::UserEnded {
+                    user: user.who.clone(),
+                },
+                turn,
+            );
+            return Err(failure);
+        }
+        turn.floor.users().add(&user.who.number);
+        let caller = self.caller_id();
+        let mut legs = Vec::with_capacity(user.devices.len().min(room));
+        for device in user.devices.iter().take(room) {
+            let target = Target::Device {
+                username: Arc::clone(&device.username),
+            };
+            legs.push(self.dial(target, caller.clone(), turn));
+        }
+        Ok(self.add_attempt(Goal::User(index), legs))
+    }
+
+    fn ring_outside(
+        &mut self,
+        number: Destination,
+        present: Option<E164>,
+        turn: &mut Turn<'_>,
+    ) -> Result<AttemptId, Failure> {
+        if self.room_for_legs() == 0 {
+            return Err(Failure::Unavailable);
+        }
+        let mut goal = Goal::Outside {
+            number,
+            present,
+            next_trunk: 0,
+            trunk: None,
+        };
+        let leg = self
+            .dial_next_trunk(&mut goal, turn)
+            .ok_or(Failure::Unavailable)?;
+        Ok(self.add_attempt(goal, vec![leg]))
+    }
+
+    /// Connects the caller with the device that answered. Every other attempt is over.
+    pub(crate) fn connect(&mut self, id: AttemptId, turn: &mut Turn<'_>) {
+        let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.id == id) else {
+            return;
+        };
+        let State::Answered(leg) = attempt.state else {
+            return;
+        };
+        attempt.state = State::Connected(leg);
+        let user = match attempt.goal {
+            Goal::User(user) => self.plan.user(user).map(|user| user.who.clone()),
+            Goal::Outside { .. } => None,
+        };
+        self.answer_caller(leg, turn);
+        if let Some(user) = user {
+            self.emit(Fact::UserAnswered { user }, turn);
+        }
+        self.tell_answered(turn);
+        while let Some(index) = self.attempts.iter().position(|other| other.id != id) {
+            let loser = self.attempts.remove(index);
+            self.end_attempt(loser, HangupCause::AnsweredElsewhere, turn);
+        }
+    }
+
+    /// Gives one attempt up.
+    pub(crate) fn stop(&mut self, id: AttemptId, cause: HangupCause, turn: &mut Turn<'_>) {
+        if let Some(index) = self.attempts.iter().position(|attempt| attempt.id == id) {
+            let attempt = self.attempts.remove(index);
+            self.end_attempt(attempt, cause, turn);
+        }
+    }
+
+    /// Gives every attempt up, the connected one first: its story ends before the others'.
+    pub(crate) fn stop_all(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
+        let mut attempts = std::mem::take(&mut self.attempts);
+        attempts.sort_by_key(|attempt| !matches!(attempt.state, State::Connected(_)));
+        for attempt in attempts {
+            self.end_attempt(attempt, cause, turn);
+        }
+    }
+}
+
+/// What legs report.
+impl Core {
+    /// A leg rings.
+    pub(crate) fn leg_rings(&mut self, leg: LegId, turn: &mut Turn<'_>) {
+        if self.is_trying(leg) {
+            self.ring_caller(turn);
+        }
+    }
+
+    /// A leg sends audio before its answer.
+    pub(crate) fn leg_progresses(&mut self, leg: LegId, turn: &mut Turn<'_>) {
+        if self.is_trying(leg) {
+            self.early_media(leg, turn);
+        }
+    }
+
+    /// A leg answered: the first of its attempt wins, a later one is hung up.
+    pub(crate) fn leg_answered(&mut self, leg: LegId, turn: &mut Turn<'_>) -> Option<Moment> {
+        let attempt = self
+            .attempts
+            .iter_mut()
+            .find(|attempt| attempt.legs.contains(&leg))?;
+        if attempt.state != State::Trying {
+            return None;
+        }
+        attempt.state = State::Answered(leg);
+        let id = attempt.id;
+        let losers = std::mem::replace(&mut attempt.legs, vec![leg]);
+        for loser in losers.into_iter().filter(|loser| *loser != leg) {
+            hang_up(loser, HangupCause::AnsweredElsewhere, turn);
+        }
+        Some(Moment::Answered { attempt: id })
+    }
+
+    /// A leg is gone without an answer.
+    pub(crate) fn leg_failed(
+        &mut self,
+        leg: LegId,
+        failure: Failure,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moment> {
+        let index = self
+            .attempts
+            .iter()
+            .position(|attempt| attempt.legs.contains(&leg))?;
+        if self.attempts.get(index)?.answered_by() == Some(leg) {
+            return self.leg_hung_up(leg, HangupCause::ConnectionLost, turn);
+        }
+        let mut attempt = self.attempts.remove(index);
+        self.drop_leg(&mut attempt, leg, turn);
+        let failure = attempt.failure.map_or(failure, |worse| worse.min(failure));
+        attempt.failure = Some(failure);
+        if failure.is_the_trunks_own() {
+            attempt
+                .legs
+                .extend(self.dial_next_trunk(&mut attempt.goal, turn));
+        }
+        if !attempt.legs.is_empty() {
+            self.attempts.insert(index, attempt);
+            return None;
+        }
+        let attempt_id = attempt.id;
+        self.end_attempt(attempt, HangupCause::Normal, turn);
+        Some(Moment::Failed {
+            attempt: attempt_id,
+            failure,
+        })
+    }
+
+    /// The far side of a leg hung up, or the leg was lost.
+    pub(crate) fn leg_hung_up(
+        &mut self,
+        leg: LegId,
+        cause: HangupCause,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moment> {
+        let index = self
+            .attempts
+            .iter()
+            .position(|attempt| attempt.legs.contains(&leg))?;
+        if self.attempts.get(index)?.answered_by() != Some(leg) {
+            return self.leg_failed(leg, Failure::Unreachable, turn);
+        }
+        let mut attempt = self.attempts.remove(index);
+        let id = attempt.id;
+        self.drop_leg(&mut attempt, leg, turn);
+        self.end_attempt(attempt, cause, turn);
+        Some(Moment::Left { attempt: id, cause })
+    }
+
+    /// Whether an outgoing leg is still the call's.
+    pub(crate) fn is_open(&self, leg: LegId) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| attempt.legs.contains(&leg))
+    }
+
+    fn is_trying(&self, leg: LegId) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| attempt.state == State::Trying && attempt.legs.contains(&leg))
+    }
+}
+
+/// How it is done.
+impl Core {
+    fn room_for_legs(&self) -> usize {
+        let open = self.attempts.iter().map(|attempt| attempt.legs.len()).sum();
+        MAX_LEGS_PER_CALL.saturating_sub(open)
+    }
+
+    fn add_attempt(&mut self, goal: Goal, legs: Vec<LegId>) -> AttemptId {
+        self.last_attempt = AttemptId(self.last_attempt.0.wrapping_add(1));
+        let id = self.last_attempt;
+        self.attempts.push(Attempt {
+            id,
+            goal,
+            legs,
+            state: State::Trying,
+            failure: None,
+        });
+        id
+    }
+
+    fn dial(&self, target: Target, caller: CallerId, turn: &mut Turn<'_>) -> LegId {
+        let leg = turn.open_leg(self.id);
+        turn.push(Effect::Dial {
+            call: self.id,
+            leg,
+            for_leg: self.caller.leg,
+            target,
+            caller,
+        });
+        leg
+    }
+
+    /// Dials the next trunk that has room, if there is one and the goal is outside.
+    fn dial_next_trunk(&self, goal: &mut Goal, turn: &mut Turn<'_>) -> Option<LegId> {
+        let Goal::Outside {
+            number,
+            present,
+            next_trunk,
+            trunk,
+        } = goal
+        else {
+            return None;
+        };
+        loop {
+            let candidate = self.plan.trunks.get(*next_trunk)?;
+            *next_trunk += 1;
+            if turn
+                .floor
+                .trunks()
+                .is_full(&candidate.name, candidate.calls)
+            {
+                continue;
+            }
+            turn.floor.trunks().add(&candidate.name);
+            *trunk = Some(Arc::clone(&candidate.name));
+            let target = Target::Trunk {
+                name: Arc::clone(&candidate.name),
+                number: written(number, candidate.number_format, &self.plan),
+            };
+            let number =
+                present.map(|number| self.plan.numbering.format(number, candidate.number_format));
+            // The user's name stays inside the account: carriers look the name up themselves.
+            return Some(self.dial(target, CallerId { number, name: None }, turn));
+        }
+    }
+
+    /// The leg is gone from its attempt, and what it held is free.
+    fn drop_leg(&mut self, attempt: &mut Attempt, leg: LegId, turn: &mut Turn<'_>) {
+        turn.forget_leg(leg);
+        attempt.legs.retain(|other| *other != leg);
+        if self.caller.hears == Hears::EarlyMedia(leg) {
+            self.caller.hears = Hears::Nothing;
+        }
+        if let Goal::Outside { trunk, .. } = &mut attempt.goal
+            && let Some(trunk) = trunk.take()
+        {
+            turn.floor.trunks().remove(&trunk);
+        }
+    }
+
+    fn end_attempt(&mut self, mut attempt: Attempt, cause: HangupCause, turn: &mut Turn<'_>) {
+        for leg in std::mem::take(&mut attempt.legs) {
+            turn.push(Effect::HangUp { leg, cause });
+            self.drop_leg(&mut attempt, leg, turn);
+        }
+        let Goal::User(user) = attempt.goal else {
+            return;
+        };
+        let Some(user) = self.plan.user(user) else {
+            return;
+        };
+        turn.floor.users().remove(&user.who.number);
+        self.emit(
+            Fact::UserEnded {
+                user: user.who.clone(),
+            },
+            turn,
+        );
+    }
+}
+
+fn hang_up(leg: LegId, cause: HangupCause, turn: &mut Turn<'_>) {
+    turn.push(Effect::HangUp { leg, cause });
+    turn.forget_leg(leg);
+}
+
+fn written(number: &Destination, format: NumberFormat, plan: &Plan) -> String {
+    match number {
+        Destination::Number(number) => plan.numbering.format(*number, format),
+        Destination::Plain(text) => text.clone(),
+    }
+}

@@ -1,0 +1,234 @@
+//! A call: a core, and the place in the flow where it stands.
+
+use clock::Time;
+
+use crate::core::{Core, Hears};
+use crate::cx::{Cx, Moment, Step};
+use crate::event::HangupCause;
+use crate::ids::LegId;
+use crate::input::Failure;
+use crate::objects::AnyState;
+use crate::plan::NodeIndex;
+use crate::turn::Turn;
+
+/// Objects a call may pass within [`HOP_WINDOW`]. More is a circle that never waits.
+const MAX_HOPS: u32 = 32;
+
+/// A call that stayed this long in one place starts counting its hops anew.
+const HOP_WINDOW: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Whether a call is still there after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Goes,
+    Over,
+}
+
+/// What a leg of the call did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LegReport {
+    Ringing,
+    Progress,
+    Answered,
+    Failed(Failure),
+    HungUp(HangupCause),
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) core: Core,
+    place: Place,
+    hops: Hops,
+}
+
+/// Where a call stands.
+#[derive(Debug)]
+struct Place {
+    node: NodeIndex,
+    /// `None` before the first object is entered and after the last is left.
+    state: Option<AnyState>,
+}
+
+/// Objects passed since the call last stayed somewhere.
+#[derive(Debug)]
+struct Hops {
+    since: Time,
+    count: u32,
+}
+
+impl Call {
+    /// A call about to enter `node`.
+    pub(crate) fn new(core: Core, node: NodeIndex) -> Self {
+        let hops = Hops {
+            since: core.started_at,
+            count: 0,
+        };
+        Self {
+            core,
+            place: Place { node, state: None },
+            hops,
+        }
+    }
+
+    /// Tells the call's beginning and enters its first object, or refuses it.
+    pub(crate) fn start(&mut self, refusal: Option<HangupCause>, turn: &mut Turn<'_>) -> Life {
+        self.core.open(turn);
+        match refusal {
+            Some(cause) => self.finish(cause, turn),
+            None => self.enter(self.place.node, turn),
+        }
+    }
+
+    /// Takes in what one of its legs did.
+    pub(crate) fn leg(&mut self, leg: LegId, report: LegReport, turn: &mut Turn<'_>) -> Life {
+        if leg == self.core.caller.leg {
+            return self.caller(report, turn);
+        }
+        let moment = match report {
+            LegReport::Ringing => {
+                self.core.leg_rings(leg, turn);
+                None
+            }
+            LegReport::Progress => {
+                self.core.leg_progresses(leg, turn);
+                None
+            }
+            LegReport::Answered => self.core.leg_answered(leg, turn),
+            LegReport::Failed(failure) => self.core.leg_failed(leg, failure, turn),
+            LegReport::HungUp(cause) => self.core.leg_hung_up(leg, cause, turn),
+        };
+        match moment {
+            Some(moment) => self.tell(moment, turn),
+            None => Life::Goes,
+        }
+    }
+
+    /// The caller's leg can only end: whatever else is said of it is noise.
+    fn caller(&mut self, report: LegReport, turn: &mut Turn<'_>) -> Life {
+        let cause = match report {
+            LegReport::Ringing | LegReport::Progress | LegReport::Answered => return Life::Goes,
+            LegReport::Failed(_) => HangupCause::ConnectionLost,
+            LegReport::HungUp(cause) => cause,
+        };
+        self.core.caller_gone(turn);
+        self.finish(cause, turn)
+    }
+
+    /// What is due by now.
+    pub(crate) fn wake(&mut self, turn: &mut Turn<'_>) -> Life {
+        if self.core.ends_at <= turn.now {
+            return self.finish(HangupCause::TooLong, turn);
+        }
+        if self.core.wake_at.is_some_and(|wake_at| wake_at <= turn.now) {
+            self.core.wake_at = None;
+            return self.tell(Moment::Woken, turn);
+        }
+        Life::Goes
+    }
+
+    /// When [`Call::wake`] has something to do.
+    pub(crate) fn deadline(&self) -> Time {
+        self.core
+            .wake_at
+            .map_or(self.core.ends_at, |wake_at| wake_at.min(self.core.ends_at))
+    }
+
+    /// Ends the call: attempts, then the object's summary, then the caller and the last fact.
+    pub(crate) fn finish(&mut self, cause: HangupCause, turn: &mut Turn<'_>) -> Life {
+        self.leave(cause, turn);
+        self.core.close(cause, turn);
+        Life::Over
+    }
+
+    /// Whether the caller was answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.core.caller.hears == Hears::Answered
+    }
+
+    fn tell(&mut self, moment: Moment, turn: &mut Turn<'_>) -> Life {
+        let step = self.ask_object(moment, turn);
+        self.follow(step, turn)
+    }
+
+    fn enter(&mut self, node: NodeIndex, turn: &mut Turn<'_>) -> Life {
+        let step = self.stand_in(node, turn);
+        self.follow(step, turn)
+    }
+
+    /// Carries steps out until the call stays somewhere or is over. Bounded by `MAX_HOPS`.
+    fn follow(&mut self, mut step: Step, turn: &mut Turn<'_>) -> Life {
+        loop {
+            let exit = match step {
+                Step::Stay => return Life::Goes,
+                Step::HangUp(cause) => return self.finish(cause, turn),
+                Step::Exit(exit) => exit,
+            };
+            let node = match self.target_of(&exit) {
+                Ok(node) => node,
+                Err(cause) => return self.finish(cause, turn),
+            };
+            if self.hops.is_too_many(turn.now) {
+                return self.finish(HangupCause::TooManyHops, turn);
+            }
+            self.leave(HangupCause::Normal, turn);
+            step = self.stand_in(node, turn);
+        }
+    }
+
+    /// Where an exit leads, or why the call ends there.
+    fn target_of(&self, exit: &str) -> Result<NodeIndex, HangupCause> {
+        let node = self
+            .core
+            .plan
+            .node(self.place.node)
+            .ok_or(HangupCause::AccountFault)?;
+        let exit = node.exits.iter().find(|known| known.name == exit);
+        let exit = exit.ok_or(HangupCause::AccountFault)?;
+        exit.target.ok_or(exit.cause)
+    }
+
+    fn stand_in(&mut self, node: NodeIndex, turn: &mut Turn<'_>) -> Step {
+        let plan = std::sync::Arc::clone(&self.core.plan);
+        let Some(object) = plan.node(node).map(|node| &node.object) else {
+            return Step::HangUp(HangupCause::AccountFault);
+        };
+        self.place = Place {
+            node,
+            state: Some(object.begin()),
+        };
+        self.ask_object(Moment::Entered, turn)
+    }
+
+    fn ask_object(&mut self, moment: Moment, turn: &mut Turn<'_>) -> Step {
+        let plan = std::sync::Arc::clone(&self.core.plan);
+        let (Some(node), Some(state)) = (plan.node(self.place.node), &mut self.place.state) else {
+            return Step::HangUp(HangupCause::AccountFault);
+        };
+        node.object
+            .handle(state, moment, &mut Cx::new(&mut self.core, turn))
+    }
+
+    /// Nothing the object began goes on without it.
+    fn leave(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
+        self.core.wake_at = None;
+        self.core.stop_all(cause, turn);
+        let plan = std::sync::Arc::clone(&self.core.plan);
+        if let (Some(node), Some(state)) = (plan.node(self.place.node), self.place.state.take()) {
+            node.object.leave(state, &mut Cx::new(&mut self.core, turn));
+        }
+    }
+}
+
+impl Hops {
+    fn is_too_many(&mut self, now: Time) -> bool {
+        if now.since(self.since) >= HOP_WINDOW {
+            *self = Self {
+                since: now,
+                count: 0,
+            };
+        }
+        self.count += 1;
+        self.count > MAX_HOPS
+    }
+}

@@ -1,0 +1,254 @@
+//! A call without the object it stands in: the caller, the attempts to reach somebody, the story
+//! told about them. Objects work on it through [`crate::cx::Cx`] only.
+
+use std::sync::Arc;
+
+use clock::Time;
+
+use crate::attempt::{Attempt, AttemptId};
+use crate::effect::{CallerId, Effect};
+use crate::event::{Direction, Fact, HangupCause, UserRef};
+use crate::ids::{CallId, LegId};
+use crate::number::E164;
+use crate::plan::{Plan, UserIndex};
+use crate::turn::Turn;
+
+/// The caller's side and everything that was set going for it.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) id: CallId,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) direction: Direction,
+    pub(crate) caller: Caller,
+    pub(crate) destination: Destination,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) last_attempt: AttemptId,
+    /// When the object wants to be woken.
+    pub(crate) wake_at: Option<Time>,
+    /// When the call is too long.
+    pub(crate) ends_at: Time,
+    pub(crate) started_at: Time,
+}
+
+/// Who calls.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) leg: LegId,
+    pub(crate) hears: Hears,
+    pub(crate) identity: Identity,
+    pub(crate) name: Option<String>,
+    /// The trunk the call came in by.
+    pub(crate) trunk: Option<Arc<str>>,
+    /// Set when a user of the account calls: the story of this user's call.
+    pub(crate) user: Option<CallingUser>,
+}
+
+/// What the caller was told so far. Only ever moves down this list, but for early media, which
+/// may change from one leg to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hears {
+    /// Nothing.
+    Nothing,
+    /// That it rings.
+    Ringing,
+    /// What this leg sends before its answer.
+    EarlyMedia(LegId),
+    /// The call is answered.
+    Answered,
+    /// The caller is gone.
+    Gone,
+}
+
+/// The caller's number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Not told, or no number.
+    Withheld,
+    /// Of this or another account's inside, or a short one that cannot be made international.
+    Plain(String),
+    /// An international number.
+    Number(E164),
+}
+
+impl Identity {
+    /// As rows and events have it.
+    pub(crate) fn digits(&self) -> Option<String> {
+        match self {
+            Self::Withheld => None,
+            Self::Plain(text) => Some(text.clone()),
+            Self::Number(number) => Some(number.to_string()),
+        }
+    }
+}
+
+/// The user who calls.
+#[derive(Debug)]
+pub(crate) struct CallingUser {
+    pub(crate) user: UserIndex,
+    pub(crate) who: UserRef,
+    pub(crate) answered: bool,
+}
+
+/// What the caller dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// A subscriber's number.
+    Number(E164),
+    /// An internal number, a short number, or no number at all.
+    Plain(String),
+}
+
+impl Destination {
+    /// As rows and events have it.
+    pub(crate) fn digits(&self) -> String {
+        match self {
+            Self::Plain(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+impl Core {
+    /// The caller as a device of the account shows it: outside numbers with `+`, so that a phone
+    /// in any country can call back.
+    pub(crate) fn caller_id(&self) -> CallerId {
+        let number = match &self.caller.identity {
+            Identity::Withheld => None,
+            Identity::Plain(text) => Some(text.clone()),
+            Identity::Number(number) => Some(format!("+{number}")),
+        };
+        CallerId {
+            number,
+            name: self.caller.name.clone(),
+        }
+    }
+
+    /// The number a call to the outside shows: the calling user's, or that of a caller from
+    /// outside who is passed on.
+    pub(crate) fn presented_number(&self) -> Option<E164> {
+        match (&self.caller.user, &self.caller.identity) {
+            (Some(caller), _) => self.plan.presented_number(caller.user),
+            (None, Identity::Number(number)) => Some(*number),
+            (None, Identity::Withheld | Identity::Plain(_)) => None,
+        }
+    }
+
+    /// Has a fact of this call remembered.
+    pub(crate) fn emit(&self, fact: Fact, turn: &mut Turn<'_>) {
+        turn.emit(self.id, fact);
+    }
+
+    /// Tells the first facts and counts the call in.
+    pub(crate) fn open(&self, turn: &mut Turn<'_>) {
+        turn.legs.insert(self.caller.leg, self.id);
+        self.emit(
+            Fact::Arrived {
+                direction: self.direction,
+                caller_id: self.caller.identity.digits(),
+                caller_name: self.caller.name.clone(),
+                dest_number: self.destination.digits(),
+            },
+            turn,
+        );
+        if let Some(trunk) = &self.caller.trunk {
+            turn.floor.trunks().add(trunk);
+        }
+        if let Some(user) = &self.caller.user {
+            turn.floor.users().add(&user.who.number);
+            self.emit(
+                Fact::OutboundStarted {
+                    user: user.who.clone(),
+                },
+                turn,
+            );
+        }
+    }
+
+    /// The caller hears that it rings, unless more is heard already.
+    pub(crate) fn ring_caller(&mut self, turn: &mut Turn<'_>) {
+        if self.caller.hears == Hears::Nothing {
+            self.caller.hears = Hears::Ringing;
+            turn.push(Effect::Ring {
+                leg: self.caller.leg,
+            });
+        }
+    }
+
+    /// The caller hears `from`, unless another leg was first and still sends.
+    pub(crate) fn early_media(&mut self, from: LegId, turn: &mut Turn<'_>) {
+        match self.caller.hears {
+            Hears::Answered | Hears::Gone => return,
+            Hears::EarlyMedia(other) if other == from || self.is_open(other) => return,
+            Hears::EarlyMedia(_) | Hears::Nothing | Hears::Ringing => {}
+        }
+        self.caller.hears = Hears::EarlyMedia(from);
+        turn.push(Effect::EarlyMedia {
+            leg: self.caller.leg,
+            from,
+        });
+    }
+
+    /// The caller is answered and talks with `with`.
+    pub(crate) fn answer_caller(&mut self, with: LegId, turn: &mut Turn<'_>) {
+        if matches!(self.caller.hears, Hears::Answered | Hears::Gone) {
+            return;
+        }
+        self.caller.hears = Hears::Answered;
+        turn.push(Effect::Answer {
+            leg: self.caller.leg,
+            with,
+        });
+    }
+
+    /// The caller's own story reaches its answer, once.
+    pub(crate) fn tell_answered(&mut self, turn: &mut Turn<'_>) {
+        let Some(user) = &mut self.caller.user else {
+            return;
+        };
+        if user.answered {
+            return;
+        }
+        user.answered = true;
+        let who = user.who.clone();
+        self.emit(Fact::OutboundAnswered { user: who }, turn);
+    }
+
+    /// The caller is gone by itself.
+    pub(crate) fn caller_gone(&mut self, turn: &mut Turn<'_>) {
+        self.caller.hears = Hears::Gone;
+        turn.forget_leg(self.caller.leg);
+    }
+
+    /// The last words: the caller is hung up, the story told to its end, the floor left.
+    pub(crate) fn close(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
+        if self.caller.hears != Hears::Gone {
+            turn.push(Effect::HangUp {
+                leg: self.caller.leg,
+                cause: self.told_to_caller(cause),
+            });
+            self.caller_gone(turn);
+        }
+        if let Some(trunk) = &self.caller.trunk {
+            turn.floor.trunks().remove(trunk);
+        }
+        if let Some(user) = &self.caller.user {
+            turn.floor.users().remove(&user.who.number);
+            self.emit(
+                Fact::OutboundEnded {
+                    user: user.who.clone(),
+                },
+                turn,
+            );
+        }
+        self.emit(Fact::Ended { cause }, turn);
+    }
+
+    /// A caller from outside is told "busy" when the account is full: carriers understand it and
+    /// do not try elsewhere. Our own users are told the truth.
+    fn told_to_caller(&self, cause: HangupCause) -> HangupCause {
+        match (cause, self.direction) {
+            (HangupCause::LimitReached, Direction::Inbound) => HangupCause::Busy,
+            _ => cause,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! From draft to plan: every part is checked even when another is wrong, so that one try tells
+//! all there is to mend.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::document::Draft;
+use super::problem::{Problem, Severity};
+use super::text::{is_word, name_complaint, nearest};
+use crate::ids::AccountId;
+use crate::number::{E164, Numbering};
+use crate::objects::{AnyObject, Outbound, RingUser};
+use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Plan, User, UserIndex};
+
+/// Who applies a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Who runs the server.
+    Operator,
+    /// Who uses an account on it.
+    Customer,
+}
+
+/// What has been found out so far.
+#[derive(Debug)]
+pub(crate) struct Compiler<'a> {
+    pub(super) draft: &'a Draft,
+    pub(super) role: Role,
+    pub(super) numbering: Numbering,
+    pub(super) problems: Vec<Problem>,
+    /// Every user of the draft, also those that have problems, so that positions agree.
+    pub(super) users: Vec<User>,
+    /// The object that is being compiled: its position and the path of its settings.
+    pub(super) node: NodeIndex,
+    pub(super) settings_path: String,
+    pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
+}
+
+impl Draft {
+    /// Checks everything and makes the plan, or says all that keeps it from being one. As the
+    /// operator, who may do what a customer of the server may not.
+    pub fn compile(&self, account: AccountId, version: u64) -> Result<Plan, Vec<Problem>> {
+        self.compile_as(Role::Operator, account, version)
+    }
+
+    /// Checks everything and makes the plan, or says all that keeps it from being one.
+    pub fn compile_as(
+        &self,
+        role: Role,
+        account: AccountId,
+        version: u64,
+    ) -> Result<Plan, Vec<Problem>> {
+        let mut compiler = Compiler::new(self, role);
+        compiler.header();
+        let users = compiler.people();
+        compiler.users.clone_from(&users);
+        let trunks = compiler.trunks();
+        let mut nodes = compiler.flows();
+        compiler.caller_ids();
+        let webhooks = compiler.webhooks();
+        let (api_keys, allowed_ips) = compiler.api();
+        let mut problems = std::mem::take(&mut compiler.problems);
+        problems.sort();
+        if problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            return Err(problems);
+        }
+        let user_nodes = add_user_nodes(&mut nodes, &users);
+        let outbound_node = add_node(&mut nodes, AnyObject::Outbound(Outbound));
+        Ok(Plan {
+            account,
+            version,
+            name: self.account.as_str().into(),
+            domain: self.domain.as_str().into(),
+            time_zone: self.time_zone.as_str().into(),
+            limits: compiler.limits(),
+            trunks,
+            webhooks,
+            api_keys,
+            allowed_ips,
+            warnings: problems,
+            nodes,
+            numbers: compiler
+                .claimed
+                .into_iter()
+                .map(|(key, (node, _))| (key, node))
+                .collect(),
+            user_nodes,
+            outbound_node,
+            devices: device_index(&users),
+            internal_numbers: number_index(&users),
+            numbering: compiler.numbering,
+            users,
+        })
+    }
+}
+
+/// For the parts of a draft.
+impl<'a> Compiler<'a> {
+    fn new(draft: &'a Draft, role: Role) -> Self {
+        let numbering = Numbering::new(&draft.country, draft.area_code.as_deref());
+        Self {
+            draft,
+            role,
+            numbering: numbering.unwrap_or_else(Numbering::anywhere),
+            problems: Vec::new(),
+            users: Vec::new(),
+            node: NodeIndex(0),
+            settings_path: String::new(),
+            claimed: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn error(&mut self, path: impl Into<String>, rule: impl Into<String>) {
+        self.problem(path.into(), rule.into(), Severity::Error);
+    }
+
+    pub(super) fn warning(&mut self, path: impl Into<String>, rule: impl Into<String>) {
+        self.problem(path.into(), rule.into(), Severity::Warning);
+    }
+
+    fn problem(&mut self, path: String, rule: String, severity: Severity) {
+        self.problems.push(Problem {
+            path,
+            rule,
+            severity,
+        });
+    }
+
+    /// Reports what keeps a name from being one.
+    pub(super) fn name(&mut self, path: &str, name: &str) {
+        if let Some(complaint) = name_complaint(name) {
+            self.error(path, complaint);
+        }
+    }
+
+    fn header(&mut self) {
+        let draft = self.draft;
+        let is_slug = |char: char| matches!(char, 'a'..='z' | '0'..='9' | '-');
+        if !is_word(&draft.account, 32, is_slug) {
+            self.error(
+                "account",
+                "must be 1 to 32 of the characters a-z, 0-9 and `-`: it names the account in \
+                 commands and files",
+            );
+        }
+        if Numbering::new(&draft.country, None).is_none() {
+            self.error(
+                "country",
+                format!(
+                    "`{}` is no ISO 3166 code such as AU: without it national numbers cannot be \
+                     read",
+                    draft.country
+                ),
+            );
+        }
+        if draft
+            .area_code
+            .as_deref()
+            .is_some_and(|code| !is_word(code, 6, is_digit))
+        {
+            self.error(
+                "area_code",
+                "must be 1 to 6 digits, without the trunk prefix: \"2\" for Sydney",
+            );
+        }
+        self.domain();
+        let is_zone = |char: char| char.is_ascii_alphanumeric() || "/_+-".contains(char);
+        if !is_word(&draft.time_zone, 64, is_zone) {
+            self.error("time_zone", "must be an IANA name such as Australia/Sydney");
+        }
+        self.limit("limits.calls", draft.limits.calls);
+        self.limit("limits.calls_per_user", draft.limits.calls_per_user);
+        self.limit("limits.call_minutes", draft.limits.call_minutes);
+    }
+
+    fn domain(&mut self) {
+        let is_host = |char: char| matches!(char, 'a'..='z' | '0'..='9' | '-' | '.');
+        if !is_word(&self.draft.domain, 253, is_host) || self.draft.domain.starts_with('.') {
+            self.error(
+                "domain",
+                "must be a domain name in lower case such as acme.example.com: phones register \
+                 there and it is the realm of their passwords",
+            );
+        }
+    }
+
+    fn limit(&mut self, path: &str, limit: Option<u32>) {
+        if limit == Some(0) {
+            self.error(
+                path,
+                "is 0, which lets no call through: leave it out for no limit",
+            );
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let limits = self.draft.limits;
+        Limits {
+            calls: limits.calls,
+            calls_per_user: limits.calls_per_user,
+            call_length: limits
+                .call_minutes
+                .map(|minutes| Duration::from_mins(minutes.into())),
+        }
+    }
+}
+
+/// For the objects of a flow.
+impl Compiler<'_> {
+    /// Something is wrong with that setting.
+    pub(crate) fn fault(&mut self, setting: &str, rule: impl Into<String>) {
+        self.error(self.path_of(setting), rule);
+    }
+
+    /// Something is odd about that setting.
+    pub(crate) fn warn(&mut self, setting: &str, rule: impl Into<String>) {
+        self.warning(self.path_of(setting), rule);
+    }
+
+    fn path_of(&self, setting: &str) -> String {
+        format!("{}.{setting}", self.settings_path)
+    }
+
+    /// Settings in the object's own type.
+    pub(crate) fn settings<T: DeserializeOwned>(&mut self, value: serde_json::Value) -> Option<T> {
+        serde_json::from_value(value)
+            .map_err(|error| self.error(self.settings_path.clone(), error.to_string()))
+            .ok()
+    }
+
+    /// The user that a setting names, and how long this user's devices ring by themselves.
+    pub(crate) fn user(&mut self, setting: &str, number: &str) -> Option<(UserIndex, Duration)> {
+        let found = self
+            .users
+            .iter()
+            .enumerate()
+            .find(|(_, user)| *user.who.number == *number);
+        if let Some((index, user)) = found {
+            return Some((UserIndex(index), user.ring_time));
+        }
+        let known: Vec<&str> = self.users.iter().map(|user| &*user.who.number).collect();
+        let hint = match nearest(number, &known) {
+            Some(near) => format!("; `{near}` may be meant"),
+            None => String::new(),
+        };
+        self.fault(
+            setting,
+            format!("`{number}` is no user's internal number{hint}"),
+        );
+        None
+    }
+
+    /// Takes numbers for the object: calls to them begin here.
+    pub(crate) fn claim_numbers(&mut self, setting: &str, texts: &[String]) {
+        for (position, text) in texts.iter().enumerate() {
+            let setting = format!("{setting}[{position}]");
+            match self.numbering.normalise(text) {
+                Some(number) => self.claim(&setting, number),
+                None => self.fault(&setting, not_a_number(text)),
+            }
+        }
+    }
+
+    fn claim(&mut self, setting: &str, number: E164) {
+        let path = self.path_of(setting);
+        if let Some((_, other)) = self.claimed.get(&number) {
+            let rule = format!(
+                "+{number} is used at {other} too, and a call can begin in one place only: take \
+                 one of them out"
+            );
+            self.error(path, rule);
+            return;
+        }
+        self.claimed.insert(number, (self.node, path));
+    }
+}
+
+/// Why a text is no telephone number.
+pub(super) fn not_a_number(text: impl Display) -> String {
+    format!(
+        "`{text}` cannot be read as a telephone number: write it with its country code, such as \
+         +61298765432"
+    )
+}
+
+pub(super) fn is_digit(char: char) -> bool {
+    char.is_ascii_digit()
+}
+
+fn add_node(nodes: &mut Vec<Node>, object: AnyObject) -> NodeIndex {
+    nodes.push(Node::unwired(object));
+    NodeIndex(nodes.len() - 1)
+}
+
+/// One object per user, for calls to the internal number: no exit leads anywhere.
+fn add_user_nodes(nodes: &mut Vec<Node>, users: &[User]) -> Vec<NodeIndex> {
+    users
+        .iter()
+        .enumerate()
+        .map(|(index, user)| {
+            let object = RingUser {
+                user: UserIndex(index),
+                ring_time: user.ring_time,
+            };
+            add_node(nodes, AnyObject::RingUser(object))
+        })
+        .collect()
+}
+
+fn device_index(users: &[User]) -> BTreeMap<Arc<str>, (UserIndex, DeviceIndex)> {
+    users
+        .iter()
+        .enumerate()
+        .flat_map(|(user, of)| {
+            of.devices.iter().enumerate().map(move |(device, phone)| {
+                let at = (UserIndex(user), DeviceIndex(device));
+                (phone.username.clone(), at)
+            })
+        })
+        .collect()
+}
+
+fn number_index(users: &[User]) -> BTreeMap<Arc<str>, UserIndex> {
+    users
+        .iter()
+        .enumerate()
+        .map(|(index, user)| (user.who.number.clone(), UserIndex(index)))
+        .collect()
+}

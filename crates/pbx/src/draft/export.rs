@@ -1,0 +1,130 @@
+//! How a draft leaves the process: sorted, so that two exports of the same account are the same
+//! bytes, and with hashes in place of secrets.
+
+use super::document::{Device, Draft, Ha1};
+use crate::hash;
+use crate::plan;
+
+/// Stands before the hash of a secret.
+pub(super) const HASH_PREFIX: &str = "sha256:";
+
+/// What an export does with secrets that must stay readable at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// A trunk's password or a webhook's token comes out as its hash. Applied again, the stored
+    /// one is kept (see [`Draft::keep_secrets`]).
+    Hashed,
+    /// They come out as they are.
+    Shown,
+}
+
+/// Whether a text is a hash that stands for a secret.
+pub(super) fn is_hashed(text: &str) -> bool {
+    text.strip_prefix(HASH_PREFIX)
+        .is_some_and(|hex| hash::unhex::<32>(hex).is_some())
+}
+
+fn hashed(secret: &str) -> String {
+    if is_hashed(secret) {
+        return secret.to_owned();
+    }
+    format!("{HASH_PREFIX}{}", hash::hex(&hash::sha256(secret)))
+}
+
+impl Draft {
+    /// Makes of every device's password and API key what is kept of them: their hashes. What
+    /// must be sent to others (a trunk's password, a webhook's token) stays; seal the document.
+    pub fn hash_passwords(&mut self) {
+        for user in &mut self.users {
+            for device in &mut user.devices {
+                hash_password(device, &self.domain);
+            }
+        }
+        for key in &mut self.api.keys {
+            key.key = hashed(&key.key);
+        }
+    }
+
+    /// The document as people see it: hashed passwords, everything in the order of its id where
+    /// the order means nothing. Trunks and numbers keep theirs.
+    #[must_use]
+    pub fn export(&self, secrets: Secrets) -> Self {
+        let mut draft = self.clone();
+        draft.hash_passwords();
+        if secrets == Secrets::Hashed {
+            draft.hash_shared_secrets();
+        }
+        draft.sort();
+        draft
+    }
+
+    /// Puts the stored secret back wherever an export's hash stands for it.
+    pub fn keep_secrets(&mut self, stored: &Self) {
+        for trunk in &mut self.trunks {
+            let before = stored.trunks.iter().find(|other| other.name == trunk.name);
+            let before = before.and_then(|trunk| trunk.register.as_ref());
+            if let (Some(register), Some(before)) = (&mut trunk.register, before) {
+                keep(&mut register.password, &before.password);
+            }
+        }
+        for webhook in &mut self.webhooks {
+            let before = stored
+                .webhooks
+                .iter()
+                .find(|other| other.name == webhook.name);
+            if let Some(before) = before {
+                keep(&mut webhook.secret_token, &before.secret_token);
+            }
+        }
+    }
+
+    fn hash_shared_secrets(&mut self) {
+        for register in self
+            .trunks
+            .iter_mut()
+            .filter_map(|trunk| trunk.register.as_mut())
+        {
+            register.password = hashed(&register.password);
+        }
+        for webhook in &mut self.webhooks {
+            webhook.secret_token = hashed(&webhook.secret_token);
+        }
+    }
+
+    fn sort(&mut self) {
+        self.users
+            .sort_by(|left, right| left.number.cmp(&right.number));
+        for user in &mut self.users {
+            user.devices
+                .sort_by(|left, right| left.username.cmp(&right.username));
+        }
+        self.flows.sort_by(|left, right| left.id.cmp(&right.id));
+        for flow in &mut self.flows {
+            flow.objects.sort_by(|left, right| left.id.cmp(&right.id));
+        }
+        self.webhooks
+            .sort_by(|left, right| left.name.cmp(&right.name));
+        self.api
+            .keys
+            .sort_by(|left, right| left.name.cmp(&right.name));
+        self.api.allowed_ips.sort();
+    }
+}
+
+fn keep(secret: &mut String, stored: &str) {
+    if is_hashed(secret) && *secret == hashed(stored) {
+        stored.clone_into(secret);
+    }
+}
+
+fn hash_password(device: &mut Device, realm: &str) {
+    let Some(password) = device.password.take() else {
+        return;
+    };
+    let ha1 = plan::Ha1::of(&device.username, realm, &password);
+    device.ha1 = Some(Ha1 {
+        md5: hash::hex(&ha1.md5),
+        sha256: ha1.sha256.map(|bytes| hash::hex(&bytes)),
+        realm: Some(realm.to_owned()),
+    });
+}
