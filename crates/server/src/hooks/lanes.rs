@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Time;
-use pbx::{AccountId, CallId, Trigger};
+use pbx::{AccountId, CallId};
+use store::{Delivery, DeliveryId, Fate, Part, Place};
 
 use endpoint::{Backlog, Endpoint, Held, Lane, Late, State};
 use retry::fate;
@@ -35,27 +36,14 @@ pub struct EndpointKey {
     pub name: Arc<str>,
 }
 
-/// Number of a delivery: rises in the order things happened, never repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DeliveryId(pub u64);
-
-/// One event for one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Its number.
-    pub id: DeliveryId,
-    /// Where it goes.
-    pub endpoint: EndpointKey,
-    /// The call it tells of.
-    pub call: CallId,
-    /// What it tells.
-    pub trigger: Trigger,
-    /// The body, rendered once.
-    pub body: Arc<[u8]>,
-    /// Attempts made so far.
-    pub attempts: u32,
-    /// The earliest instant of the next attempt.
-    pub due: Time,
+impl EndpointKey {
+    /// The endpoint that a delivery is for.
+    pub fn of(delivery: &Delivery) -> Self {
+        Self {
+            account: delivery.account,
+            name: Arc::clone(&delivery.endpoint),
+        }
+    }
 }
 
 /// What the scheduler is told.
@@ -110,15 +98,6 @@ pub enum Outcome {
     Rejected,
 }
 
-/// A part of an endpoint's deliveries in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Not late, with an id behind this one.
-    After(DeliveryId),
-    /// Late, and due by then.
-    LateUntil(Time),
-}
-
 /// What the shell must do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -140,31 +119,6 @@ pub enum Effect {
         /// How many.
         limit: usize,
     },
-}
-
-/// What becomes of a delivery after an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Taken.
-    Delivered,
-    /// Tried again.
-    Again {
-        /// When.
-        due: Time,
-        /// In its place or alone.
-        order: Order,
-    },
-    /// Given up; it can be sent again by hand.
-    Failed,
-}
-
-/// Whether a delivery still stands in its lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Those behind it wait.
-    InLane,
-    /// It retries alone.
-    Late,
 }
 
 /// The scheduler.
@@ -248,7 +202,7 @@ impl Lanes {
     }
 
     fn arrived(&mut self, delivery: Delivery) {
-        let endpoint = self.endpoint(&delivery.endpoint);
+        let endpoint = self.endpoint(&EndpointKey::of(&delivery));
         match endpoint.backlog {
             // It is in the store and will be fetched in its turn.
             Backlog::Behind(_) | Backlog::Asked(_) => {}
@@ -257,7 +211,7 @@ impl Lanes {
             }
             Backlog::None(_) => {
                 endpoint.backlog = Backlog::None(delivery.id);
-                self.hold(delivery, Order::InLane);
+                self.hold(delivery);
             }
         }
     }
@@ -289,7 +243,7 @@ impl Lanes {
                 };
                 deliveries
                     .into_iter()
-                    .for_each(|delivery| self.hold(delivery, Order::InLane));
+                    .for_each(|delivery| self.hold(delivery));
             }
             Part::LateUntil(_) => {
                 let next = endpoint.late.next().into_iter().chain(next_late).min();
@@ -304,25 +258,25 @@ impl Lanes {
                 }
                 deliveries
                     .into_iter()
-                    .for_each(|delivery| self.hold(delivery, Order::Late));
+                    .for_each(|delivery| self.hold(delivery));
             }
         }
     }
 
-    fn hold(&mut self, delivery: Delivery, order: Order) {
-        let (key, call) = (delivery.endpoint.clone(), delivery.call);
+    fn hold(&mut self, delivery: Delivery) {
+        let (key, call) = (EndpointKey::of(&delivery), delivery.call);
         let endpoint = self.endpoint(&key);
         let lane = endpoint.lanes.entry(call).or_insert_with(Lane::new);
         let held = Held {
             delivery,
             first_tried_at: None,
         };
-        match order {
-            Order::InLane => {
+        match held.delivery.place {
+            Place::InLane => {
                 endpoint.held += 1;
                 lane.queue.push_back(held);
             }
-            Order::Late => {
+            Place::Late => {
                 lane.late.insert(held.delivery.id, held);
             }
         }
@@ -368,10 +322,10 @@ impl Lanes {
         self.in_flight -= 1;
         endpoint.in_flight -= 1;
         endpoint.adapt(outcome);
-        let (mut held, order) = endpoint.take(call, id)?;
+        let mut held = endpoint.take(call, id)?;
         held.delivery.attempts += 1;
-        let fate = fate(now, &held, order, outcome);
-        if let Some(due) = endpoint.put_back(held, order, fate) {
+        let fate = fate(now, &held, outcome);
+        if let Some(due) = endpoint.put_back(held, fate) {
             self.late_timers.insert((due, key.clone()));
         }
         self.offer_turn(key);

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use clock::Time;
 use pbx::CallId;
 
-use super::{Delivery, DeliveryId, Fate, Order, Outcome};
+use store::{Delivery, DeliveryId, Fate, Place};
+
+use super::Outcome;
 
 /// Deliveries in flight to one endpoint: at first, at most, and when it does not answer.
 pub(super) const FIRST_WINDOW: usize = 8;
@@ -104,39 +106,37 @@ impl Endpoint {
         };
     }
 
-    pub(super) fn take(&mut self, call: CallId, id: DeliveryId) -> Option<(Held, Order)> {
+    pub(super) fn take(&mut self, call: CallId, id: DeliveryId) -> Option<Held> {
         let lane = self.lanes.get_mut(&call)?;
         if let Some(held) = lane.late.remove(&id) {
-            return Some((held, Order::Late));
+            return Some(held);
         }
         let held = lane.queue.pop_front()?;
         self.held -= 1;
-        Some((held, Order::InLane))
+        Some(held)
     }
 
     /// Puts a delivery that is tried again where it belongs. Returns when late ones are to be fetched.
-    pub(super) fn put_back(&mut self, mut held: Held, order: Order, fate: Fate) -> Option<Time> {
+    pub(super) fn put_back(&mut self, mut held: Held, fate: Fate) -> Option<Time> {
         let became_late = match fate {
             Fate::Again {
                 due,
-                order: Order::InLane,
+                place: Place::InLane,
             } => {
                 held.delivery.due = due;
-                let lane = self
-                    .lanes
-                    .entry(held.delivery.call)
-                    .or_insert_with(Lane::new);
+                let call = held.delivery.call;
+                let lane = self.lanes.entry(call).or_insert_with(Lane::new);
                 lane.queue.push_front(held);
                 self.held += 1;
                 return None;
             }
             Fate::Again {
                 due,
-                order: Order::Late,
+                place: Place::Late,
             } => Some(due),
             Fate::Delivered | Fate::Failed => None,
         };
-        self.late = self.late.after(order, became_late);
+        self.late = self.late.after(held.delivery.place, became_late);
         match self.late {
             Late::Stored(next) => next,
             Late::Asked(_) | Late::Held(..) => None,
@@ -158,13 +158,13 @@ impl Late {
         }
     }
 
-    /// After an attempt of a delivery of that order, which is late and due then, or no more.
-    pub(super) fn after(self, order: Order, became_late: Option<Time>) -> Self {
+    /// After an attempt of a delivery of that place, which is late and due then, or no more.
+    pub(super) fn after(self, place: Place, became_late: Option<Time>) -> Self {
         let next = self.next().into_iter().chain(became_late).min();
-        match (self, order) {
-            (Self::Held(0 | 1, _), Order::Late) | (Self::Stored(_), _) => Self::Stored(next),
-            (Self::Held(count, _), Order::Late) => Self::Held(count - 1, next),
-            (Self::Held(count, _), Order::InLane) => Self::Held(count, next),
+        match (self, place) {
+            (Self::Held(0 | 1, _), Place::Late) | (Self::Stored(_), _) => Self::Stored(next),
+            (Self::Held(count, _), Place::Late) => Self::Held(count - 1, next),
+            (Self::Held(count, _), Place::InLane) => Self::Held(count, next),
             (Self::Asked(_), _) => Self::Asked(next),
         }
     }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clock::Time;
+use store::{DeliveryId, Fate, Place};
 
+use super::Outcome;
 use super::endpoint::Held;
-use super::{DeliveryId, Fate, Order, Outcome};
 
 /// How long a lane waits for its head (contract §2.3).
 const LANE_PATIENCE: Duration = Duration::from_secs(120);
@@ -23,7 +24,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(21_600);
 const JITTER_PERCENT: u64 = 10;
 
 /// What becomes of a delivery that was tried `held.delivery.attempts` times.
-pub(super) fn fate(now: Time, held: &Held, order: Order, outcome: Outcome) -> Fate {
+pub(super) fn fate(now: Time, held: &Held, outcome: Outcome) -> Fate {
     let after = match outcome {
         Outcome::Delivered => return Fate::Delivered,
         Outcome::Rejected => return Fate::Failed,
@@ -37,8 +38,12 @@ pub(super) fn fate(now: Time, held: &Held, order: Order, outcome: Outcome) -> Fa
     let due = now + jittered(*pause, held.delivery.id, held.delivery.attempts).max(wished);
     // The lane need not wait for an attempt that comes when its patience is over.
     let gives_way = due.since(held.first_tried_at.unwrap_or(now)) > LANE_PATIENCE;
-    let order = if gives_way { Order::Late } else { order };
-    Fate::Again { due, order }
+    let place = if gives_way {
+        Place::Late
+    } else {
+        held.delivery.place
+    };
+    Fate::Again { due, place }
 }
 
 /// A pause made longer or shorter by a share that only delivery and attempt decide.

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 
 use super::endpoint::{FIRST_WINDOW, NARROWEST_WINDOW, WIDEST_WINDOW};
+use pbx::Trigger;
+
 use super::*;
 
 /// A store and receivers around the scheduler, with a virtual clock.
@@ -8,7 +10,7 @@ struct World {
     lanes: Lanes,
     now: Time,
     next_id: u64,
-    stored: BTreeMap<DeliveryId, (Delivery, Order)>,
+    stored: BTreeMap<DeliveryId, Delivery>,
     flying: Vec<Delivery>,
     fates: Vec<(u64, Fate)>,
 }
@@ -37,15 +39,16 @@ impl World {
         self.next_id += 1;
         let delivery = Delivery {
             id: DeliveryId(id),
-            endpoint: key(endpoint),
+            account: AccountId(1),
+            endpoint: endpoint.into(),
             call: CallId(call),
             trigger: Trigger::UserInbound,
             body: Arc::from(&b"{}"[..]),
             attempts: 0,
             due: self.now,
+            place: Place::InLane,
         };
-        self.stored
-            .insert(delivery.id, (delivery.clone(), Order::InLane));
+        self.stored.insert(delivery.id, delivery.clone());
         self.step(Input::Arrived(delivery));
         id
     }
@@ -79,39 +82,30 @@ impl World {
 
     fn record(&mut self, id: DeliveryId, fate: Fate) {
         self.fates.push((id.0, fate));
-        let (mut delivery, before) = self.stored.remove(&id).expect("recorded once");
-        if let Fate::Again { due, order } = fate {
-            assert!(
-                before == Order::InLane || order == Order::Late,
-                "late stays late"
-            );
+        let mut delivery = self.stored.remove(&id).expect("recorded once");
+        if let Fate::Again { due, place } = fate {
+            let stays = delivery.place == Place::InLane || place == Place::Late;
+            assert!(stays, "late stays late");
             delivery.attempts += 1;
-            delivery.due = due;
-            self.stored.insert(id, (delivery, order));
+            (delivery.due, delivery.place) = (due, place);
+            self.stored.insert(id, delivery);
         }
     }
 
     fn fetch(&self, endpoint: EndpointKey, part: Part, limit: usize) -> Input {
         let ours = || {
-            self.stored
-                .values()
-                .filter(|(delivery, _)| delivery.endpoint == endpoint)
+            let all = self.stored.values();
+            all.filter(|delivery| EndpointKey::of(delivery) == endpoint)
         };
-        let late = || ours().filter(|(_, order)| *order == Order::Late);
-        let deliveries: Vec<Delivery> = match part {
-            Part::After(after) => ours()
-                .filter(|(delivery, order)| delivery.id > after && *order == Order::InLane)
-                .map(|(delivery, _)| delivery.clone())
-                .take(limit)
-                .collect(),
-            Part::LateUntil(until) => late()
-                .map(|(delivery, _)| delivery.clone())
-                .filter(|delivery| delivery.due <= until)
-                .take(limit)
-                .collect(),
+        let late = || ours().filter(|delivery| delivery.place == Place::Late);
+        let wanted = |delivery: &Delivery| match part {
+            Part::After(after) => delivery.place == Place::InLane && delivery.id > after,
+            Part::LateUntil(until) => delivery.place == Place::Late && delivery.due <= until,
         };
-        let behind = late().filter(|(late, _)| deliveries.iter().all(|held| held.id != late.id));
-        let next_late = behind.map(|(delivery, _)| delivery.due).min();
+        let found = ours().filter(|delivery| wanted(delivery)).take(limit);
+        let deliveries: Vec<Delivery> = found.cloned().collect();
+        let behind = late().filter(|late| deliveries.iter().all(|held| held.id != late.id));
+        let next_late = behind.map(|delivery| delivery.due).min();
         Input::Fetched {
             endpoint,
             part,
@@ -131,7 +125,7 @@ impl World {
             .position(|delivery| delivery.id.0 == id)
             .unwrap();
         let delivery = self.flying.remove(index);
-        let (endpoint, call) = (delivery.endpoint, delivery.call);
+        let (endpoint, call) = (EndpointKey::of(&delivery), delivery.call);
         self.step(Input::Finished {
             endpoint,
             call,
@@ -176,14 +170,14 @@ fn retries_follow_the_contract() {
     let mut world = World::new();
     let id = world.emit("crm", 1);
     let expect = [
-        (10, Order::InLane),
-        (60, Order::InLane),
-        (600, Order::Late),
-        (3_600, Order::Late),
-        (21_600, Order::Late),
+        (10, Place::InLane),
+        (60, Place::InLane),
+        (600, Place::Late),
+        (3_600, Place::Late),
+        (21_600, Place::Late),
     ];
     for (seconds, wanted) in expect {
-        let Fate::Again { due, order } = world.finish(id, RETRY) else {
+        let Fate::Again { due, place } = world.finish(id, RETRY) else {
             panic!()
         };
         let (pause, exact) = (due.since(world.now), Duration::from_secs(seconds));
@@ -191,7 +185,7 @@ fn retries_follow_the_contract() {
             pause >= exact * 9 / 10 && pause <= exact * 11 / 10,
             "{pause:?} {exact:?}"
         );
-        assert_eq!(order, wanted);
+        assert_eq!(place, wanted);
         world.pass(pause - Duration::from_millis(1));
         assert!(world.flying().is_empty(), "not early");
         world.pass(Duration::from_millis(1));
@@ -213,7 +207,7 @@ fn a_lane_gives_way_after_two_minutes_and_still_has_one_in_flight() {
     assert!(matches!(
         world.finish(first, RETRY),
         Fate::Again {
-            order: Order::Late,
+            place: Place::Late,
             ..
         }
     ));
@@ -312,7 +306,7 @@ fn after_a_restart_everything_comes_from_the_store() {
         before
             .stored
             .values()
-            .any(|(_, order)| *order == Order::Late)
+            .any(|delivery| delivery.place == Place::Late)
     );
     let mut world = World::new();
     (world.now, world.stored) = (before.now + MINUTE, before.stored);
@@ -361,17 +355,12 @@ fn random_worlds_deliver_everything_once_and_in_order() {
                 _ => {
                     let index = dice(world.flying.len() as u64) as usize;
                     let delivery = world.flying[index].clone();
-                    let fails = dice(10)
-                        < if &*delivery.endpoint.name == "c" {
-                            7
-                        } else {
-                            2
-                        };
-                    let in_lane = world.stored[&delivery.id].1 == Order::InLane;
+                    let fails = dice(10) < if &*delivery.endpoint == "c" { 7 } else { 2 };
+                    let in_lane = delivery.place == Place::InLane;
                     let outcome = if fails { RETRY } else { Outcome::Delivered };
                     let fate = world.finish(delivery.id.0, outcome);
                     if fate == Fate::Delivered && in_lane {
-                        let lane = (delivery.endpoint, delivery.call.0);
+                        let lane = (EndpointKey::of(&delivery), delivery.call.0);
                         let before = delivered.insert(lane, delivery.id.0);
                         assert!(before.is_none_or(|before| before < delivery.id.0), "{seed}");
                     }
