@@ -1,0 +1,157 @@
+//! baresip, a phone that talks: it sends a tone and keeps what it hears.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::process::{Folder, Running};
+use super::{address, wait_for, wave};
+
+/// Seconds of tone, more than any call of a test lasts.
+const TONE_SECONDS: u32 = 30;
+
+/// baresip's RTP ports; it takes those that are free.
+const RTP_PORTS: &str = "33000-33999";
+
+/// Who a baresip is, and what it does.
+pub(crate) struct Baresip<'a> {
+    /// Its account line: `<sip:user@domain>;auth_pass=…`.
+    pub(crate) account: &'a str,
+    /// The tone it sends.
+    pub(crate) hertz: f64,
+    /// What it is told to do at its start, such as `/dial sip:1020@acme.test`.
+    pub(crate) order: Option<&'a str>,
+    /// It hangs up and ends by itself after so long.
+    pub(crate) seconds: u32,
+}
+
+impl Baresip<'_> {
+    /// Starts it on 127.0.0.1: its audio comes from there whatever address it signals from.
+    pub(crate) fn start(&self) -> Talking {
+        let folder = Folder::fresh("baresip");
+        let address = address::free_port([127, 0, 0, 1].into());
+        wave::write_tone(&folder.join("tone.wav"), self.hertz, TONE_SECONDS);
+        folder.write("config", &configuration(&folder, address));
+        folder.write("accounts", &format!("{}\n", self.account));
+        folder.write("contacts", "");
+        let log = std::fs::File::create(folder.join("log.txt")).expect("our own folder");
+        let errors = log.try_clone().expect("a file can be shared");
+        let mut command = Command::new("baresip");
+        command
+            .arg("-f")
+            .arg(folder.path())
+            .args(["-t", &self.seconds.to_string()]);
+        command.args(self.order.map(|order| ["-e", order]).into_iter().flatten());
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let name = "baresip (Debian: apt-get install baresip-core)";
+        let running = Running::start(name, &mut command);
+        Talking {
+            address,
+            folder,
+            running,
+        }
+    }
+}
+
+/// A baresip at work.
+pub(crate) struct Talking {
+    pub(crate) address: SocketAddr,
+    folder: Folder,
+    running: Running,
+}
+
+impl Talking {
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        let bytes = std::fs::read(self.folder.join("log.txt")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until it says something, `200 OK` of a registration for one.
+    pub(crate) fn wait_for(&self, words: &str) {
+        let what = format!("baresip to say {words:?}");
+        wait_for(&what, Duration::from_secs(15), || {
+            self.log().contains(words).then_some(())
+        });
+    }
+
+    /// Waits for its end and returns what it heard.
+    pub(crate) fn heard(mut self) -> Vec<i16> {
+        self.running
+            .wait(Duration::from_secs(u64::from(TONE_SECONDS)));
+        let recording = self.recording();
+        wave::read(&recording.unwrap_or_else(|| panic!("heard nothing:\n{}", self.log())))
+    }
+
+    fn recording(&self) -> Option<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("our own folder");
+        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        paths
+            .into_iter()
+            .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+    }
+}
+
+/// Without a sound card: the tone comes from a file, `aubridge` takes what would be played, and
+/// `sndfile` writes it down.
+fn configuration(folder: &Folder, address: SocketAddr) -> String {
+    let path = folder.path().display();
+    format!(
+        "poll_method epoll\n\
+         sip_listen {address}\n\
+         net_interface {}\n\
+         rtp_ports {RTP_PORTS}\n\
+         audio_source aufile,{path}/tone.wav\n\
+         audio_player aubridge,heard\n\
+         audio_alert nothing,nothing\n\
+         ausrc_srate 8000\n\
+         auplay_srate 8000\n\
+         ausrc_channels 1\n\
+         auplay_channels 1\n\
+         module_path {}\n\
+         module g711.so\n\
+         module aufile.so\n\
+         module aubridge.so\n\
+         module sndfile.so\n\
+         snd_path {path}\n\
+         module_tmp account.so\n\
+         module_app menu.so\n",
+        address.ip(),
+        modules(),
+    )
+}
+
+/// Where Debian keeps baresip's modules, on whatever architecture.
+fn modules() -> String {
+    let triplets = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let folders = triplets.map(|triplet| format!("/usr/lib/{triplet}/baresip/modules"));
+    let found = folders
+        .into_iter()
+        .find(|folder| std::path::Path::new(folder).is_dir());
+    found.unwrap_or_else(|| "/usr/lib/baresip/modules".to_owned())
+}
+
+#[test]
+fn two_baresips_hear_each_other_without_a_pbx() {
+    let account = "<sip:called@127.0.0.1>;regint=0;answermode=auto;audio_codecs=PCMU";
+    let called = Baresip {
+        account,
+        hertz: 660.0,
+        order: None,
+        seconds: 8,
+    }
+    .start();
+    called.wait_for("baresip is ready");
+    let account = "<sip:calling@127.0.0.1>;regint=0;audio_codecs=PCMU";
+    let order = format!("/dial sip:called@{}", called.address);
+    let calling = Baresip {
+        account,
+        hertz: 440.0,
+        order: Some(&order),
+        seconds: 4,
+    }
+    .start();
+    assert!(wave::loudness(&calling.heard(), 660.0) > 0.5);
+    assert!(wave::loudness(&called.heard(), 440.0) > 0.5);
+}

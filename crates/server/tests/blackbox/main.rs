@@ -1,0 +1,20 @@
+//! The built program from outside: real phones and carriers (sipp, baresip) on loopback, a webhook
+//! receiver that checks the wire contract, and the API as a client sees it.
+//!
+//! `cargo nextest run -p switchhook --test blackbox` runs them; a failed test names the folder with
+//! its traces and log.
+
+mod common;
+
+mod accounts;
+mod api;
+mod audio;
+mod inbound;
+mod internal;
+mod kills;
+mod load;
+mod outbound;
+mod process;
+mod registration;
+mod streams;
+mod webhooks;
