@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::bytes::as_str;
 use crate::ua::{DialogId, NatPolicy};
-use crate::{Destination, Message, Method, NameAddr, Name, Source, Transport, Uri, Writer};
+use crate::{Destination, Message, Method, Name, NameAddr, Source, Transport, Uri, Writer};
 
 /// Hops a request of ours inside a dialog may travel (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
@@ -91,7 +91,10 @@ impl Dialog {
             remote_tag: tag_of(from).into(),
             local_cseq: 0,
             remote_cseq: invite.cseq().map(|cseq| cseq.number),
-            target: invite.contact().map_or(from_uri, |contact| contact.uri).into(),
+            target: invite
+                .contact()
+                .map_or(from_uri, |contact| contact.uri)
+                .into(),
             routes: routes(invite.values(Name::RecordRoute)),
             nat: policy_towards(invite, source),
             seen: source.into(),
@@ -100,7 +103,10 @@ impl Dialog {
 
     /// The dialog that a 2xx to our INVITE makes (RFC 3261 §12.1.2).
     pub(crate) fn calling(invite: &Message<'_>, answer: &Message<'_>, origin: Origin) -> Self {
-        let uri = invite.request_line().map(|line| line.uri).unwrap_or_default();
+        let uri = invite
+            .request_line()
+            .map(|line| line.uri)
+            .unwrap_or_default();
         let mut reversed: Vec<&[u8]> = answer.values(Name::RecordRoute).take(MAX_ROUTES).collect();
         reversed.reverse();
         Self {
@@ -155,12 +161,19 @@ impl Dialog {
         }
     }
 
-    /// Where a request goes whose way to `failed` was closed: not back over that connection.
-    pub(crate) fn detour(&self, failed: Destination) -> Option<Destination> {
-        let other = self.addressed()?;
+    /// The other way to the peer, when the one to `failed` is closed: the address it gave, over a
+    /// connection of its own. Later requests take it too.
+    pub(crate) fn detour(&mut self, failed: Destination) -> Option<Destination> {
+        let other = Destination {
+            flow: None,
+            ..self.addressed()?
+        };
         let is_other = (other.transport, other.remote) != (failed.transport, failed.remote)
-            || failed.flow.is_some_and(|_| failed.transport.is_reliable());
-        is_other.then_some(Destination { flow: None, ..other })
+            || (failed.transport.is_reliable() && failed.flow.is_some());
+        is_other.then(|| {
+            self.seen = other;
+            other
+        })
     }
 
     /// Begins a request (RFC 3261 §12.2.1.1) up to CSeq.
@@ -220,7 +233,11 @@ impl Dialog {
         let is_seen = transport == self.seen.transport
             && (!transport.is_reliable() || remote == self.seen.remote);
         let flow = self.seen.flow.filter(|_| is_seen);
-        Some(Destination { transport, remote, flow })
+        Some(Destination {
+            transport,
+            remote,
+            flow,
+        })
     }
 }
 
@@ -239,7 +256,7 @@ pub(crate) struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfOrder;
 
-fn tag_of<'a>(party: Option<NameAddr<'a>>) -> &'a [u8] {
+fn tag_of(party: Option<NameAddr<'_>>) -> &[u8] {
     party.and_then(|party| party.tag()).unwrap_or_default()
 }
 
@@ -256,9 +273,9 @@ fn policy_towards(invite: &Message<'_>, source: Source) -> NatPolicy {
     }
     let wants_rport = invite.top_via().is_some_and(|via| via.wants_rport());
     let contact = invite.contact().and_then(|contact| Uri::parse(contact.uri));
-    let is_plausible = contact.and_then(|uri| uri.ip()).is_some_and(|address| {
-        address == source.remote.ip() || is_routable(address)
-    });
+    let is_plausible = contact
+        .and_then(|uri| uri.ip())
+        .is_some_and(|address| address == source.remote.ip() || is_routable(address));
     if source.transport.is_reliable() || wants_rport || !is_plausible {
         NatPolicy::Symmetric
     } else {
@@ -272,8 +289,8 @@ fn is_routable(address: std::net::IpAddr) -> bool {
         std::net::IpAddr::V4(v4) => {
             let [first, second, ..] = v4.octets();
             let is_shared = first == 100 && (64..128).contains(&second); // RFC 6598
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified())
-                && !is_shared
+            let is_local = v4.is_private() || v4.is_loopback() || v4.is_link_local();
+            !(is_local || is_shared || v4.is_unspecified())
         }
         std::net::IpAddr::V6(v6) => {
             !(v6.is_loopback()

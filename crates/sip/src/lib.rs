@@ -10,6 +10,7 @@ pub mod registrar;
 pub mod stream;
 
 mod bytes;
+mod dialog;
 mod header;
 mod message;
 mod method;
@@ -17,7 +18,10 @@ mod name;
 mod objection;
 mod params;
 mod parse;
+mod session_timer;
+mod transaction;
 mod transport;
+mod ua;
 mod uri;
 mod write;
 
@@ -34,5 +38,9 @@ pub use parse::{Framing, MAX_BODY_BYTES, MAX_HEADER_LINES, Malformed};
 pub use registrar::{Aor, Binding, RegisterError, RegisterRequest, Registrar, RegistrarLimits};
 pub use stream::{Frame, FrameError, Framer};
 pub use transport::{Destination, FlowId, Source, Transmit, Transport};
+pub use ua::{
+    Answer, Contacts, Counts, DialogId, EndCause, Event, Incoming, Invite, Limits, NatPolicy,
+    OutRequest, Output, Party, Reason, Refusal, Reply, RequestId, Series, Ua, UaConfig,
+};
 pub use uri::{Scheme, Uri, percent_decode};
 pub use write::Writer;

@@ -55,51 +55,71 @@ impl Asked {
     /// Reads the three headers of a request.
     pub(crate) fn of(request: &Message<'_>) -> Self {
         Self {
-            support: if request.supports("timer") { Support::Timer } else { Support::Unknown },
+            support: if request.supports("timer") {
+                Support::Timer
+            } else {
+                Support::Unknown
+            },
             expires: request.session_expires(),
             min_se_seconds: request.min_se(),
         }
     }
 
-    /// The answer of the receiver (RFC 4028 §9): its terms, or 422 with [`MIN_SE_SECONDS`].
-    pub(crate) fn answer(self, preferred_seconds: u32) -> Result<(Terms, Refresher), TooSmall> {
+    /// Whether the answer is 422 with [`MIN_SE_SECONDS`] (RFC 4028 §6, §9). A peer that does not
+    /// know session timers, whose proxy wrote the header, would not understand that.
+    pub(crate) fn is_too_small(self) -> bool {
+        self.support == Support::Timer
+            && self
+                .expires
+                .is_some_and(|expires| expires.seconds < MIN_SE_SECONDS)
+    }
+
+    /// The terms of the receiver (RFC 4028 §9), and who refreshes in the words of its answer.
+    pub(crate) fn answer(self, preferred_seconds: u32) -> (Terms, Refresher) {
         let floor = self.min_se_seconds.unwrap_or(0).max(MIN_SE_SECONDS);
-        let wanted = self.expires.map(|expires| expires.seconds);
-        if self.support == Support::Timer && wanted.is_some_and(|seconds| seconds < MIN_SE_SECONDS)
-        {
-            return Err(TooSmall);
-        }
+        let wanted = self.expires.map_or(u32::MAX, |expires| expires.seconds);
         // The receiver may shorten the interval, but not below Min-SE.
-        let interval_seconds = wanted.unwrap_or(u32::MAX).min(preferred_seconds).max(floor);
+        let interval_seconds = wanted.min(preferred_seconds).max(floor);
         let refresher = self.refresher();
-        Ok((Terms { interval_seconds, role: role_of_receiver(refresher) }, refresher))
+        (
+            Terms {
+                interval_seconds,
+                role: role_of_receiver(refresher),
+            },
+            refresher,
+        )
     }
 
     /// RFC 4028 §9, table 2. Where the choice is ours, we refresh: that tells us sooner that a
     /// peer is lost than waiting for the expiry does.
     fn refresher(self) -> Refresher {
-        match (self.support, self.expires.and_then(|expires| expires.refresher)) {
+        match (
+            self.support,
+            self.expires.and_then(|expires| expires.refresher),
+        ) {
             (Support::Timer, Some(Refresher::Uac)) => Refresher::Uac,
             (Support::Timer | Support::Unknown, _) => Refresher::Uas,
         }
     }
 }
 
-/// The interval asked for is below our minimum: 422 (RFC 4028 §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooSmall;
-
 impl Terms {
     /// What a 2xx to our request agreed on (RFC 4028 §7.2). A peer that says nothing knows no
     /// session timers: then we refresh alone, so that a lost BYE still ends the call.
     pub(crate) fn of_answer(expires: Option<SessionExpires>, preferred_seconds: u32) -> Self {
-        let silent = SessionExpires { seconds: preferred_seconds, refresher: None };
+        let silent = SessionExpires {
+            seconds: preferred_seconds,
+            refresher: None,
+        };
         let SessionExpires { seconds, refresher } = expires.unwrap_or(silent);
         let role = match refresher {
             Some(Refresher::Uas) => Role::Watch,
             Some(Refresher::Uac) | None => Role::Refresh,
         };
-        Self { interval_seconds: seconds.max(MIN_SE_SECONDS), role }
+        Self {
+            interval_seconds: seconds.max(MIN_SE_SECONDS),
+            role,
+        }
     }
 }
 
@@ -130,7 +150,10 @@ impl SessionTimer {
         let margin = MARGIN.min(interval / 3);
         let end_at = now + interval.saturating_sub(margin);
         match terms.role {
-            Role::Refresh => Self::Refreshing { refresh_at: now + interval / 2, end_at },
+            Role::Refresh => Self::Refreshing {
+                refresh_at: now + interval / 2,
+                end_at,
+            },
             Role::Watch => Self::Watching { end_at },
         }
     }
@@ -157,13 +180,18 @@ impl SessionTimer {
     /// The timer while our refresh is under way.
     #[must_use]
     pub(crate) fn refresh_sent(self) -> Self {
-        Self::Watching { end_at: self.end_at() }
+        Self::Watching {
+            end_at: self.end_at(),
+        }
     }
 
     /// The timer after a refresh that neither worked nor ended the call: try again soon.
     #[must_use]
     pub(crate) fn refresh_failed(self, retry_at: Time) -> Self {
-        Self::Refreshing { refresh_at: retry_at, end_at: self.end_at() }
+        Self::Refreshing {
+            refresh_at: retry_at,
+            end_at: self.end_at(),
+        }
     }
 
     fn end_at(self) -> Time {
@@ -195,7 +223,11 @@ mod tests {
         expires: Option<(u32, Option<Refresher>)>,
         min_se_seconds: Option<u32>,
     ) -> Asked {
-        Asked { support, expires: header(expires), min_se_seconds }
+        Asked {
+            support,
+            expires: header(expires),
+            min_se_seconds,
+        }
     }
 
     #[test]
@@ -203,22 +235,60 @@ mod tests {
         use Refresher::{Uac, Uas};
         use Support::{Timer, Unknown};
         let table = [
-            (asked(Unknown, None, None), Ok((1_800, Role::Refresh, Uas))),
-            (asked(Unknown, Some((600, None)), None), Ok((600, Role::Refresh, Uas))),
-            (asked(Unknown, Some((20, None)), None), Ok((90, Role::Refresh, Uas))),
-            (asked(Timer, None, None), Ok((1_800, Role::Refresh, Uas))),
-            (asked(Timer, Some((3_600, None)), None), Ok((1_800, Role::Refresh, Uas))),
-            (asked(Timer, Some((600, Some(Uac))), None), Ok((600, Role::Watch, Uac))),
-            (asked(Timer, Some((600, Some(Uas))), None), Ok((600, Role::Refresh, Uas))),
-            (asked(Timer, Some((3_600, None)), Some(2_400)), Ok((2_400, Role::Refresh, Uas))),
-            (asked(Timer, Some((60, None)), None), Err(TooSmall)),
+            (asked(Unknown, None, None), 1_800, Role::Refresh, Uas),
+            (
+                asked(Unknown, Some((600, None)), None),
+                600,
+                Role::Refresh,
+                Uas,
+            ),
+            (
+                asked(Unknown, Some((20, None)), None),
+                90,
+                Role::Refresh,
+                Uas,
+            ),
+            (asked(Timer, None, None), 1_800, Role::Refresh, Uas),
+            (
+                asked(Timer, Some((3_600, None)), None),
+                1_800,
+                Role::Refresh,
+                Uas,
+            ),
+            (
+                asked(Timer, Some((600, Some(Uac))), None),
+                600,
+                Role::Watch,
+                Uac,
+            ),
+            (
+                asked(Timer, Some((600, Some(Uas))), None),
+                600,
+                Role::Refresh,
+                Uas,
+            ),
+            (
+                asked(Timer, Some((3_600, None)), Some(2_400)),
+                2_400,
+                Role::Refresh,
+                Uas,
+            ),
         ];
-        for (asked, expect) in table {
-            let got = asked
-                .answer(1_800)
-                .map(|(terms, refresher)| (terms.interval_seconds, terms.role, refresher));
-            assert_eq!(got, expect, "{asked:?}");
+        for (asked, interval_seconds, role, refresher) in table {
+            let terms = Terms {
+                interval_seconds,
+                role,
+            };
+            assert_eq!(asked.answer(1_800), (terms, refresher), "{asked:?}");
         }
+    }
+
+    #[test]
+    fn only_who_knows_timers_is_told_of_too_small_an_interval() {
+        assert!(asked(Support::Timer, Some((60, None)), None).is_too_small());
+        assert!(!asked(Support::Timer, Some((90, None)), None).is_too_small());
+        assert!(!asked(Support::Timer, None, None).is_too_small());
+        assert!(!asked(Support::Unknown, Some((60, None)), None).is_too_small());
     }
 
     #[test]
@@ -231,18 +301,28 @@ mod tests {
             (Some((1, Some(Refresher::Uas))), 90, Role::Watch),
         ];
         for (expires, interval_seconds, role) in table {
-            let expect = Terms { interval_seconds, role };
-            assert_eq!(Terms::of_answer(header(expires), 1_800), expect, "{expires:?}");
+            let expect = Terms {
+                interval_seconds,
+                role,
+            };
+            assert_eq!(
+                Terms::of_answer(header(expires), 1_800),
+                expect,
+                "{expires:?}"
+            );
         }
     }
 
     #[test]
     fn refreshes_at_half_time_and_ends_before_expiry() {
-        let terms = Terms { interval_seconds: 1_800, role: Role::Refresh };
+        let terms = Terms {
+            interval_seconds: 1_800,
+            role: Role::Refresh,
+        };
         let timer = SessionTimer::start(terms, NOW);
-        assert_eq!(timer.deadline(), NOW + Duration::from_secs(900));
+        assert_eq!(timer.deadline(), NOW + Duration::from_mins(15));
         assert_eq!(timer.due(NOW + Duration::from_secs(899)), Due::Nothing);
-        assert_eq!(timer.due(NOW + Duration::from_secs(900)), Due::Refresh);
+        assert_eq!(timer.due(NOW + Duration::from_mins(15)), Due::Refresh);
         let sent = timer.refresh_sent();
         assert_eq!(sent.deadline(), NOW + Duration::from_secs(1_768));
         assert_eq!(sent.due(NOW + Duration::from_secs(1_768)), Due::End);
@@ -252,9 +332,12 @@ mod tests {
 
     #[test]
     fn a_watcher_ends_a_third_early_when_the_interval_is_short() {
-        let terms = Terms { interval_seconds: 90, role: Role::Watch };
+        let terms = Terms {
+            interval_seconds: 90,
+            role: Role::Watch,
+        };
         let timer = SessionTimer::start(terms, NOW);
-        assert_eq!(timer.deadline(), NOW + Duration::from_secs(60));
-        assert_eq!(timer.due(NOW + Duration::from_secs(60)), Due::End);
+        assert_eq!(timer.deadline(), NOW + Duration::from_mins(1));
+        assert_eq!(timer.due(NOW + Duration::from_mins(1)), Due::End);
     }
 }

@@ -8,7 +8,10 @@ use super::{LIFETIME, Reliability, Resend, TIMER_C, TIMER_D, earliest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientInvite {
     /// Nothing has come back. Timers A and B.
-    Calling { resend: Option<Resend>, give_up_at: Time },
+    Calling {
+        resend: Option<Resend>,
+        give_up_at: Time,
+    },
     /// A provisional answer came. Timer C.
     Proceeding { give_up_at: Time },
     /// A final answer of 300 or more came and was acknowledged. Timer D.
@@ -54,7 +57,10 @@ pub(crate) enum Action {
 impl ClientInvite {
     /// The transaction whose INVITE has just been sent (RFC 3261 §17.1.1.2).
     pub(crate) fn start(now: Time, reliability: Reliability) -> Self {
-        Self::Calling { resend: reliability.resend(now), give_up_at: now + LIFETIME }
+        Self::Calling {
+            resend: reliability.resend(now),
+            give_up_at: now + LIFETIME,
+        }
     }
 
     /// The instant of the next [`Input::Wake`].
@@ -68,12 +74,7 @@ impl ClientInvite {
     }
 
     /// One step of the machine.
-    pub(crate) fn step(
-        self,
-        input: Input,
-        now: Time,
-        reliability: Reliability,
-    ) -> (Self, Action) {
+    pub(crate) fn step(self, input: Input, now: Time, reliability: Reliability) -> (Self, Action) {
         match (self, input) {
             (Self::Calling { resend, give_up_at }, Input::Wake) => {
                 calling_wakes(resend, give_up_at, now)
@@ -83,13 +84,19 @@ impl ClientInvite {
                 (Self::Terminated, Action::TimeOut)
             }
             // RFC 3261 §17.1.1.2: retransmissions cease, every provisional answer goes up.
-            (Self::Calling { .. } | Self::Proceeding { .. }, Input::Provisional) => {
-                (Self::Proceeding { give_up_at: now + TIMER_C }, Action::Deliver)
-            }
+            (Self::Calling { .. } | Self::Proceeding { .. }, Input::Provisional) => (
+                Self::Proceeding {
+                    give_up_at: now + TIMER_C,
+                },
+                Action::Deliver,
+            ),
             // RFC 6026 §7.2: the first 2xx leads to Accepted, where timer M runs.
-            (Self::Calling { .. } | Self::Proceeding { .. }, Input::Success) => {
-                (Self::Accepted { until: now + LIFETIME }, Action::Deliver)
-            }
+            (Self::Calling { .. } | Self::Proceeding { .. }, Input::Success) => (
+                Self::Accepted {
+                    until: now + LIFETIME,
+                },
+                Action::Deliver,
+            ),
             // RFC 3261 §17.1.1.2 and §17.1.1.3: the transaction itself acknowledges.
             (Self::Calling { .. } | Self::Proceeding { .. }, Input::Failure) => {
                 let until = reliability.linger(now, TIMER_D);
@@ -97,17 +104,17 @@ impl ClientInvite {
             }
             // RFC 3261 §17.1.4. Once a provisional answer came the peer is there, and the answer
             // may come over a connection that the peer opens (§18.2.2).
-            (Self::Calling { .. } | Self::Completed { .. }, Input::TransportFailed) => {
+            (Self::Calling { .. }, Input::TransportFailed) => {
                 (Self::Terminated, Action::Unreachable)
             }
+            // The user has had its answer and need not hear that the ACK could not be sent.
+            (Self::Completed { .. }, Input::TransportFailed) => (Self::Terminated, Action::Nothing),
             // RFC 3261 §17.1.1.2: a repeated final answer is acknowledged again, not passed up.
             (Self::Completed { .. }, Input::Failure) => (self, Action::Resend),
             // RFC 6026 §7.2: every 2xx goes up, for the repeated ACK and for other forks.
             (Self::Accepted { .. }, Input::Success) => (self, Action::Deliver),
             // RFC 3261 §17.1.1.2 timer D, RFC 6026 §7.2 timer M.
-            (Self::Completed { until } | Self::Accepted { until }, Input::Wake)
-                if until <= now =>
-            {
+            (Self::Completed { until } | Self::Accepted { until }, Input::Wake) if until <= now => {
                 (Self::Terminated, Action::Nothing)
             }
             (
@@ -131,7 +138,10 @@ fn calling_wakes(resend: Option<Resend>, give_up_at: Time, now: Time) -> (Client
             let resend = Some(due.doubled(now));
             (ClientInvite::Calling { resend, give_up_at }, Action::Resend)
         }
-        Some(_) | None => (ClientInvite::Calling { resend, give_up_at }, Action::Nothing),
+        Some(_) | None => (
+            ClientInvite::Calling { resend, give_up_at },
+            Action::Nothing,
+        ),
     }
 }
 
@@ -154,25 +164,52 @@ mod tests {
     #[test]
     fn every_state_with_every_input() {
         use ClientInvite::{Accepted, Completed, Proceeding, Terminated};
-        let proceeding = Proceeding { give_up_at: after(600) };
+        let proceeding = Proceeding {
+            give_up_at: after(10 * 60),
+        };
         let completed = Completed { until: after(32) };
         let accepted = Accepted { until: after(32) };
         let table = [
             (calling(), Input::Wake, calling(), Action::Nothing),
             (calling(), Input::Provisional, proceeding, Action::Deliver),
             (calling(), Input::Success, accepted, Action::Deliver),
-            (calling(), Input::Failure, completed, Action::AcknowledgeAndDeliver),
-            (calling(), Input::TransportFailed, Terminated, Action::Unreachable),
+            (
+                calling(),
+                Input::Failure,
+                completed,
+                Action::AcknowledgeAndDeliver,
+            ),
+            (
+                calling(),
+                Input::TransportFailed,
+                Terminated,
+                Action::Unreachable,
+            ),
             (proceeding, Input::Wake, proceeding, Action::Nothing),
             (proceeding, Input::Provisional, proceeding, Action::Deliver),
             (proceeding, Input::Success, accepted, Action::Deliver),
-            (proceeding, Input::Failure, completed, Action::AcknowledgeAndDeliver),
-            (proceeding, Input::TransportFailed, proceeding, Action::Nothing),
+            (
+                proceeding,
+                Input::Failure,
+                completed,
+                Action::AcknowledgeAndDeliver,
+            ),
+            (
+                proceeding,
+                Input::TransportFailed,
+                proceeding,
+                Action::Nothing,
+            ),
             (completed, Input::Wake, completed, Action::Nothing),
             (completed, Input::Provisional, completed, Action::Nothing),
             (completed, Input::Success, completed, Action::Nothing),
             (completed, Input::Failure, completed, Action::Resend),
-            (completed, Input::TransportFailed, Terminated, Action::Unreachable),
+            (
+                completed,
+                Input::TransportFailed,
+                Terminated,
+                Action::Nothing,
+            ),
             (accepted, Input::Wake, accepted, Action::Nothing),
             (accepted, Input::Provisional, accepted, Action::Nothing),
             (accepted, Input::Success, accepted, Action::Deliver),
@@ -196,7 +233,11 @@ mod tests {
             state = next;
             match action {
                 Action::Resend => sent.push((due - NOW).as_millis()),
-                other => break assert_eq!((other, due), (Action::TimeOut, after(32))),
+                Action::TimeOut => break assert_eq!(due, after(32)),
+                Action::Nothing
+                | Action::Deliver
+                | Action::AcknowledgeAndDeliver
+                | Action::Unreachable => panic!("{action:?}"),
             }
         }
         assert_eq!(sent, [500, 1_500, 3_500, 7_500, 15_500, 31_500]);
@@ -212,8 +253,10 @@ mod tests {
             let got = state.step(Input::Wake, after(32), Reliability::Unreliable);
             assert_eq!(got, (ClientInvite::Terminated, Action::Nothing));
         }
-        let silent = ClientInvite::Proceeding { give_up_at: after(600) };
-        let got = silent.step(Input::Wake, after(600), Reliability::Unreliable);
+        let silent = ClientInvite::Proceeding {
+            give_up_at: after(10 * 60),
+        };
+        let got = silent.step(Input::Wake, after(10 * 60), Reliability::Unreliable);
         assert_eq!(got, (ClientInvite::Terminated, Action::TimeOut));
     }
 

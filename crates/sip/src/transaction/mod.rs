@@ -29,7 +29,7 @@ pub(crate) const TIMER_D: Duration = Duration::from_secs(32);
 pub(crate) const TRYING_AFTER: Duration = Duration::from_millis(200);
 /// Timer C, as RFC 3261 §16.6 gives it to proxies, here so that no INVITE of ours is for ever:
 /// longest time without a provisional answer to an INVITE that had one.
-pub(crate) const TIMER_C: Duration = Duration::from_secs(600);
+pub(crate) const TIMER_C: Duration = Duration::from_mins(10);
 
 /// Whether the transport below repeats what is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,11 @@ pub(crate) enum Reliability {
 impl Reliability {
     /// What a transport gives.
     pub(crate) fn of(transport: Transport) -> Self {
-        if transport.is_reliable() { Self::Reliable } else { Self::Unreliable }
+        if transport.is_reliable() {
+            Self::Reliable
+        } else {
+            Self::Unreliable
+        }
     }
 
     /// When a state ends that only waits for repetitions of the peer.
@@ -75,19 +79,28 @@ pub(crate) struct Resend {
 impl Resend {
     /// The repetition one T1 after the first sending.
     pub(crate) fn first(now: Time) -> Self {
-        Self { at: now + T1, pause: T1 }
+        Self {
+            at: now + T1,
+            pause: T1,
+        }
     }
 
     /// The one after this, twice as long away (timers A and B).
     pub(crate) fn doubled(self, now: Time) -> Self {
         let pause = self.pause.saturating_mul(2);
-        Self { at: now + pause, pause }
+        Self {
+            at: now + pause,
+            pause,
+        }
     }
 
     /// The one after this, twice as long away but at most T2 (timers E and G).
     pub(crate) fn doubled_to_t2(self, now: Time) -> Self {
         let pause = self.pause.saturating_mul(2).min(T2);
-        Self { at: now + pause, pause }
+        Self {
+            at: now + pause,
+            pause,
+        }
     }
 }
 
@@ -110,7 +123,10 @@ mod tests {
             resend = resend.doubled_to_t2(resend.at);
         }
         assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
-        assert_eq!(Resend::first(start).doubled(start).at, start + Duration::from_secs(1));
+        assert_eq!(
+            Resend::first(start).doubled(start).at,
+            start + Duration::from_secs(1)
+        );
     }
 
     #[test]

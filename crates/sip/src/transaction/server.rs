@@ -40,7 +40,9 @@ pub(crate) enum Action {
 impl Server {
     /// The transaction of a request that has just come.
     pub(crate) fn start(now: Time) -> Self {
-        Self::Trying { give_up_at: now + LIFETIME }
+        Self::Trying {
+            give_up_at: now + LIFETIME,
+        }
     }
 
     /// The instant of the next [`Input::Wake`].
@@ -53,16 +55,14 @@ impl Server {
     }
 
     /// One step of the machine.
-    pub(crate) fn step(
-        self,
-        input: Input,
-        now: Time,
-        reliability: Reliability,
-    ) -> (Self, Action) {
+    pub(crate) fn step(self, input: Input, now: Time, reliability: Reliability) -> (Self, Action) {
         match (self, input) {
-            (Self::Trying { .. }, Input::Final) => {
-                (Self::Completed { until: reliability.linger(now, LIFETIME) }, Action::StoreAndSend)
-            }
+            (Self::Trying { .. }, Input::Final) => (
+                Self::Completed {
+                    until: reliability.linger(now, LIFETIME),
+                },
+                Action::StoreAndSend,
+            ),
             // RFC 3261 §17.2.2: a repeated request gets the same final answer.
             (Self::Completed { .. }, Input::Request) => (self, Action::Resend),
             (Self::Trying { give_up_at: end } | Self::Completed { until: end }, Input::Wake)
@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn every_state_with_every_input() {
         let trying = Server::start(NOW);
-        let completed = Server::Completed { until: NOW + LIFETIME };
+        let completed = Server::Completed {
+            until: NOW + LIFETIME,
+        };
         let table = [
             (trying, Input::Wake, trying, Action::Nothing),
             (trying, Input::Request, trying, Action::Nothing),
@@ -95,7 +97,12 @@ mod tests {
             (completed, Input::Wake, completed, Action::Nothing),
             (completed, Input::Request, completed, Action::Resend),
             (completed, Input::Final, completed, Action::Nothing),
-            (Server::Terminated, Input::Request, Server::Terminated, Action::Nothing),
+            (
+                Server::Terminated,
+                Input::Request,
+                Server::Terminated,
+                Action::Nothing,
+            ),
         ];
         for (state, input, next, action) in table {
             let got = state.step(input, NOW, Reliability::Unreliable);
@@ -105,7 +112,12 @@ mod tests {
 
     #[test]
     fn both_states_end_at_their_timer() {
-        for state in [Server::start(NOW), Server::Completed { until: NOW + LIFETIME }] {
+        for state in [
+            Server::start(NOW),
+            Server::Completed {
+                until: NOW + LIFETIME,
+            },
+        ] {
             let due = state.deadline().unwrap();
             let got = state.step(Input::Wake, due, Reliability::Unreliable);
             assert_eq!(got, (Server::Terminated, Action::Nothing));

@@ -12,7 +12,10 @@ pub(crate) enum ServerInvite {
     /// A provisional answer was sent and is stored.
     Proceeding,
     /// A final answer of 300 or more was sent and is stored. Timers G and H.
-    Completed { resend: Option<Resend>, give_up_at: Time },
+    Completed {
+        resend: Option<Resend>,
+        give_up_at: Time,
+    },
     /// Its ACK came; more may come. Timer I.
     Confirmed { until: Time },
     /// A 2xx was sent, by the user of the transaction, who also repeats it. Timer L of RFC 6026.
@@ -58,7 +61,9 @@ pub(crate) enum Action {
 impl ServerInvite {
     /// The transaction of an INVITE that has just come.
     pub(crate) fn start(now: Time) -> Self {
-        Self::Trying { trying_at: now + TRYING_AFTER }
+        Self::Trying {
+            trying_at: now + TRYING_AFTER,
+        }
     }
 
     /// The instant of the next [`Input::Wake`]. A proceeding INVITE has none: its user answers.
@@ -72,12 +77,7 @@ impl ServerInvite {
     }
 
     /// One step of the machine.
-    pub(crate) fn step(
-        self,
-        input: Input,
-        now: Time,
-        reliability: Reliability,
-    ) -> (Self, Action) {
+    pub(crate) fn step(self, input: Input, now: Time, reliability: Reliability) -> (Self, Action) {
         match (self, input) {
             // RFC 3261 §17.2.1: 100 after 200 ms; at once when the caller already repeats.
             (Self::Trying { trying_at }, Input::Wake) if trying_at <= now => {
@@ -88,12 +88,21 @@ impl ServerInvite {
                 (Self::Proceeding, Action::StoreAndSend)
             }
             // RFC 6026 §7.1: 2xx leads to Accepted, where repeated INVITEs are absorbed.
-            (Self::Trying { .. } | Self::Proceeding, Input::Success) => {
-                (Self::Accepted { until: now + LIFETIME }, Action::Send)
-            }
+            (Self::Trying { .. } | Self::Proceeding, Input::Success) => (
+                Self::Accepted {
+                    until: now + LIFETIME,
+                },
+                Action::Send,
+            ),
             (Self::Trying { .. } | Self::Proceeding, Input::Failure) => {
                 let resend = reliability.resend(now);
-                (Self::Completed { resend, give_up_at: now + LIFETIME }, Action::StoreAndSend)
+                (
+                    Self::Completed {
+                        resend,
+                        give_up_at: now + LIFETIME,
+                    },
+                    Action::StoreAndSend,
+                )
             }
             // RFC 3261 §17.2.1: a repeated INVITE gets the last answer again.
             (Self::Proceeding | Self::Completed { .. }, Input::Request) => (self, Action::Resend),
@@ -101,21 +110,21 @@ impl ServerInvite {
                 completed_wakes(resend, give_up_at, now)
             }
             // RFC 3261 §17.2.1: the ACK ends the repetitions; timer I absorbs further ones.
-            (Self::Completed { .. }, Input::Ack) => {
-                (Self::Confirmed { until: reliability.linger(now, T4) }, Action::Nothing)
-            }
+            (Self::Completed { .. }, Input::Ack) => (
+                Self::Confirmed {
+                    until: reliability.linger(now, T4),
+                },
+                Action::Nothing,
+            ),
             // RFC 6026 §7.1: an ACK for the 2xx may carry the INVITE's branch (RFC 2543).
             (Self::Accepted { .. }, Input::Ack) => (self, Action::DeliverAck),
             // RFC 6026 §7.1: the user repeats its 2xx through the transaction.
             (Self::Accepted { .. }, Input::Success) => (self, Action::Send),
             // Timers I and L.
-            (Self::Confirmed { until } | Self::Accepted { until }, Input::Wake)
-                if until <= now =>
-            {
+            (Self::Confirmed { until } | Self::Accepted { until }, Input::Wake) if until <= now => {
                 (Self::Terminated, Action::Nothing)
             }
-            (Self::Trying { .. }, Input::Wake | Input::Ack)
-            | (Self::Proceeding, Input::Wake | Input::Ack)
+            (Self::Trying { .. } | Self::Proceeding, Input::Wake | Input::Ack)
             | (
                 Self::Completed { .. } | Self::Confirmed { .. },
                 Input::Provisional | Input::Success | Input::Failure,
@@ -131,20 +140,22 @@ impl ServerInvite {
 }
 
 /// Timers G and H (RFC 3261 §17.2.1).
-fn completed_wakes(
-    resend: Option<Resend>,
-    give_up_at: Time,
-    now: Time,
-) -> (ServerInvite, Action) {
+fn completed_wakes(resend: Option<Resend>, give_up_at: Time, now: Time) -> (ServerInvite, Action) {
     if give_up_at <= now {
         return (ServerInvite::Terminated, Action::Nothing);
     }
     match resend {
         Some(due) if due.at <= now => {
             let resend = Some(due.doubled_to_t2(now));
-            (ServerInvite::Completed { resend, give_up_at }, Action::Resend)
+            (
+                ServerInvite::Completed { resend, give_up_at },
+                Action::Resend,
+            )
         }
-        Some(_) | None => (ServerInvite::Completed { resend, give_up_at }, Action::Nothing),
+        Some(_) | None => (
+            ServerInvite::Completed { resend, give_up_at },
+            Action::Nothing,
+        ),
     }
 }
 
@@ -162,7 +173,10 @@ mod tests {
 
     fn completed() -> ServerInvite {
         let resend = Reliability::Unreliable.resend(NOW);
-        ServerInvite::Completed { resend, give_up_at: after(32) }
+        ServerInvite::Completed {
+            resend,
+            give_up_at: after(32),
+        }
     }
 
     #[test]
@@ -181,13 +195,28 @@ mod tests {
             (Proceeding, Input::Wake, Proceeding, Action::Nothing),
             (Proceeding, Input::Request, Proceeding, Action::Resend),
             (Proceeding, Input::Ack, Proceeding, Action::Nothing),
-            (Proceeding, Input::Provisional, Proceeding, Action::StoreAndSend),
+            (
+                Proceeding,
+                Input::Provisional,
+                Proceeding,
+                Action::StoreAndSend,
+            ),
             (Proceeding, Input::Success, accepted, Action::Send),
-            (Proceeding, Input::Failure, completed(), Action::StoreAndSend),
+            (
+                Proceeding,
+                Input::Failure,
+                completed(),
+                Action::StoreAndSend,
+            ),
             (completed(), Input::Wake, completed(), Action::Nothing),
             (completed(), Input::Request, completed(), Action::Resend),
             (completed(), Input::Ack, confirmed, Action::Nothing),
-            (completed(), Input::Provisional, completed(), Action::Nothing),
+            (
+                completed(),
+                Input::Provisional,
+                completed(),
+                Action::Nothing,
+            ),
             (completed(), Input::Success, completed(), Action::Nothing),
             (completed(), Input::Failure, completed(), Action::Nothing),
             (confirmed, Input::Wake, confirmed, Action::Nothing),
@@ -229,7 +258,9 @@ mod tests {
         }
         assert_eq!(
             sent,
-            [500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]
+            [
+                500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500
+            ]
         );
     }
 

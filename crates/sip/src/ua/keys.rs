@@ -36,11 +36,28 @@ pub(crate) enum Lane {
     Cancel,
 }
 
+impl Lane {
+    /// The lane of a request of that method, and of its answers.
+    pub(crate) fn of(method: Method) -> Self {
+        if method == Method::Cancel {
+            Self::Cancel
+        } else {
+            Self::Request
+        }
+    }
+}
+
 impl ClientKey {
     /// The least and the greatest key, for ranges.
     pub(crate) const ALL: (Self, Self) = (
-        Self { number: 0, lane: Lane::Request },
-        Self { number: u64::MAX, lane: Lane::Cancel },
+        Self {
+            number: 0,
+            lane: Lane::Request,
+        },
+        Self {
+            number: u64::MAX,
+            lane: Lane::Cancel,
+        },
     );
 }
 
@@ -66,7 +83,11 @@ impl Branch {
 
 impl fmt::Display for Branch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{MAGIC_COOKIE}{:x}-{:016x}", self.number, self.secret)
+        write!(
+            formatter,
+            "{MAGIC_COOKIE}{:x}-{:016x}",
+            self.number, self.secret
+        )
     }
 }
 
@@ -74,20 +95,27 @@ impl fmt::Display for Branch {
 pub(crate) fn server_key(key: HashKey, request: &Message<'_>) -> Option<ServerKey> {
     let via = request.top_via()?;
     let line = request.request_line()?;
-    let method = match line.method {
-        Method::Ack | Method::Cancel => Method::Invite.as_str().as_bytes(),
-        _ => line.method_token,
+    let is_of_invite = matches!(line.method, Method::Ack | Method::Cancel);
+    let method = if is_of_invite {
+        b"INVITE"
+    } else {
+        line.method_token
     };
-    let branch = via.branch().filter(|branch| branch.starts_with(MAGIC_COOKIE.as_bytes()));
+    let branch = via
+        .branch()
+        .filter(|branch| branch.starts_with(MAGIC_COOKIE.as_bytes()));
     let Some(branch) = branch else {
         return old_server_key(key, request, Old { line, via, method });
     };
     let host = via.host.to_ascii_lowercase();
     let port = via.port.unwrap_or(0).to_be_bytes();
-    Some(ServerKey(key.hash(&[b"branch", branch, &host, &port, method])))
+    Some(ServerKey(
+        key.hash(&[b"branch", branch, &host, &port, method]),
+    ))
 }
 
 /// The parts of a request without the magic cookie.
+#[derive(Clone, Copy)]
 struct Old<'a> {
     line: RequestLine<'a>,
     via: Via<'a>,
@@ -98,20 +126,29 @@ struct Old<'a> {
 /// ACK carries the one we gave; the CSeq tells re-INVITEs apart.
 fn old_server_key(key: HashKey, request: &Message<'_>, old: Old<'_>) -> Option<ServerKey> {
     let to_tag = request.to().and_then(|to| to.tag()).unwrap_or_default();
-    let to_tag = if old.method == b"INVITE" { &[][..] } else { to_tag };
-    Some(ServerKey(key.hash(&[
-        b"elements",
-        old.line.uri,
-        request.from().and_then(|from| from.tag()).unwrap_or_default(),
-        to_tag,
-        request.call_id()?,
-        &request.cseq()?.number.to_be_bytes(),
-        old.method,
-        old.via.transport,
-        old.via.host,
-        &old.via.port.unwrap_or(0).to_be_bytes(),
-        old.via.params.as_bytes(),
-    ])))
+    let to_tag = if old.method == b"INVITE" {
+        &[][..]
+    } else {
+        to_tag
+    };
+    Some(ServerKey(
+        key.hash(&[
+            b"elements",
+            old.line.uri,
+            request
+                .from()
+                .and_then(|from| from.tag())
+                .unwrap_or_default(),
+            to_tag,
+            request.call_id()?,
+            &request.cseq()?.number.to_be_bytes(),
+            old.method,
+            old.via.transport,
+            old.via.host,
+            &old.via.port.unwrap_or(0).to_be_bytes(),
+            old.via.params.as_bytes(),
+        ]),
+    ))
 }
 
 /// The key by which a second copy of a request outside dialogs is known.
@@ -143,7 +180,9 @@ mod tests {
     fn check(original: &str, changes: &[(&str, &str)], expect: bool) {
         let changed = changes
             .iter()
-            .fold(original.to_owned(), |text, (from, to)| text.replace(from, to));
+            .fold(original.to_owned(), |text, (from, to)| {
+                text.replace(from, to)
+            });
         assert_ne!(changed, original);
         assert_eq!(key_of(original) == key_of(&changed), expect, "{changes:?}");
     }
@@ -155,8 +194,16 @@ mod tests {
         check(INVITE, &[("a.example", "a.example:5061")], false);
         check(INVITE, &[("INVITE", "OPTIONS")], false);
         check(INVITE, &[("a.example", "A.EXAMPLE")], true);
-        check(INVITE, &[("sip:b@h", "sip:c@h"), ("CSeq: 7", "CSeq: 8")], true);
-        check(INVITE, &[("INVITE", "ACK"), ("<sip:b@h>", "<sip:b@h>;tag=2")], true);
+        check(
+            INVITE,
+            &[("sip:b@h", "sip:c@h"), ("CSeq: 7", "CSeq: 8")],
+            true,
+        );
+        check(
+            INVITE,
+            &[("INVITE", "ACK"), ("<sip:b@h>", "<sip:b@h>;tag=2")],
+            true,
+        );
         check(INVITE, &[("INVITE", "CANCEL")], true);
     }
 
@@ -167,7 +214,11 @@ mod tests {
         check(OLD, &[("tag=1", "tag=2")], false);
         check(OLD, &[("Call-ID: c", "Call-ID: d")], false);
         check(OLD, &[("CSeq: 7", "CSeq: 8")], false);
-        check(OLD, &[("INVITE", "ACK"), ("<sip:b@h>", "<sip:b@h>;tag=2")], true);
+        check(
+            OLD,
+            &[("INVITE", "ACK"), ("<sip:b@h>", "<sip:b@h>;tag=2")],
+            true,
+        );
         check(OLD, &[("INVITE", "BYE")], false);
         let bye = OLD.replace("INVITE", "BYE");
         check(&bye, &[("<sip:b@h>", "<sip:b@h>;tag=2")], false);
@@ -175,7 +226,10 @@ mod tests {
 
     #[test]
     fn a_branch_reads_back() {
-        let branch = Branch { number: 0x1f, secret: 7 };
+        let branch = Branch {
+            number: 0x1f,
+            secret: 7,
+        };
         assert_eq!(branch.to_string(), "z9hG4bK1f-0000000000000007");
         assert_eq!(Branch::parse(branch.to_string().as_bytes()), Some(branch));
         for other in ["z9hG4bK1f", "1f-7", "z9hG4bKx-7", "z9hG4bK1f-7-8", ""] {
@@ -189,7 +243,10 @@ mod tests {
             let message = Message::parse(text.as_bytes(), Framing::Datagram).unwrap();
             merge_key(HashKey::from_seed(1, 0), &message)
         };
-        assert_eq!(merge(INVITE), merge(&INVITE.replace("z9hG4bK1", "z9hG4bK2")));
+        assert_eq!(
+            merge(INVITE),
+            merge(&INVITE.replace("z9hG4bK1", "z9hG4bK2"))
+        );
         assert_ne!(merge(INVITE), merge(&INVITE.replace("CSeq: 7", "CSeq: 8")));
         assert_eq!(merge(&INVITE.replace(";tag=1", "")), None);
     }

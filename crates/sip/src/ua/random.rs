@@ -36,7 +36,10 @@ pub(crate) struct Random {
 impl Random {
     /// The sequence of a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { key: HashKey::from_seed(seed, 1), drawn: 0 }
+        Self {
+            key: HashKey::from_seed(seed, 1),
+            drawn: 0,
+        }
     }
 
     /// The next 128 bits.
@@ -57,15 +60,14 @@ impl Random {
 }
 
 fn low(wide: u128) -> u64 {
-    let [.., a, b, c, d, e, f, g, h] = wide.to_be_bytes();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    u64::try_from(wide & u128::from(u64::MAX)).unwrap_or(u64::MAX)
 }
 
 fn high(wide: u128) -> u64 {
     low(wide >> 64)
 }
 
-/// The four words of SipHash.
+/// The four words of the hash.
 struct State {
     v0: u64,
     v1: u64,

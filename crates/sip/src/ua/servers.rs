@@ -11,7 +11,7 @@ use super::timers::Timer;
 use super::types::DialogId;
 use crate::transaction::server_invite::{Action, Input, ServerInvite};
 use crate::transaction::{Reliability, server};
-use crate::{Destination, Method};
+use crate::{Destination, Method, Source};
 
 /// The machine of an INVITE or of another request; both speak the words of the INVITE's.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +72,8 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Server {
     machine: Machine,
+    /// Where the request came from.
+    pub(crate) source: Source,
     /// Where answers go.
     pub(crate) to: Destination,
     /// The request, until its final answer.
@@ -90,6 +92,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) key: ServerKey,
     /// The method of the request.
     pub(crate) method: Method,
+    /// Where it came from.
+    pub(crate) source: Source,
     /// Where answers go.
     pub(crate) to: Destination,
     /// The whole request; empty if it is answered at once.
@@ -129,6 +133,7 @@ impl Ua {
     pub(crate) fn open_server(&mut self, opening: &Opening<'_>, step: &Step) {
         let mut server = Server {
             machine: Machine::start(opening.method, step.now),
+            source: opening.source,
             to: opening.to,
             request: opening.request.into(),
             answer: Box::default(),
@@ -137,7 +142,8 @@ impl Ua {
             armed: None,
         };
         let next = server.machine.deadline();
-        self.timers.arm(Timer::Server(opening.key), &mut server.armed, next);
+        self.timers
+            .arm(Timer::Server(opening.key), &mut server.armed, next);
         if let Some(merge) = opening.merge {
             self.servers.merged.insert(merge, opening.key);
         }
@@ -162,7 +168,11 @@ impl Ua {
         }
         match self.step_server(key, input, Vec::new(), step) {
             Action::DeliverAck => Met::Acceptance,
-            _ => Met::Transaction,
+            Action::Nothing
+            | Action::SendTrying
+            | Action::StoreAndSend
+            | Action::Send
+            | Action::Resend => Met::Transaction,
         }
     }
 
@@ -195,7 +205,7 @@ impl Ua {
                 step.send(server.to, answer);
             }
             Action::SendTrying => {
-                let trying = super::compose::trying(&server.request, server.to);
+                let trying = super::compose::trying(&server.request, server.source);
                 server.answer = trying.as_slice().into();
                 step.send(server.to, trying);
             }
@@ -206,12 +216,16 @@ impl Ua {
 
     /// Frees what the new state needs no more, and sets the timer.
     fn settle_server(&mut self, key: ServerKey, step: &Step) {
-        let Some(server) = self.servers.table.get_mut(&key) else { return };
+        let Some(server) = self.servers.table.get_mut(&key) else {
+            return;
+        };
         let due_now = server.machine.deadline().is_some_and(|due| due <= step.now);
         if due_now && server.is_final() {
             // A stream needs no lingering: timers I and J are zero there.
             (server.machine, _) =
-                server.machine.step(Input::Wake, step.now, reliability(server.to));
+                server
+                    .machine
+                    .step(Input::Wake, step.now, reliability(server.to));
         }
         if server.is_final() {
             server.request = Box::default();
@@ -227,7 +241,9 @@ impl Ua {
     }
 
     fn forget_server(&mut self, key: ServerKey) {
-        let Some(server) = self.servers.table.remove(&key) else { return };
+        let Some(server) = self.servers.table.remove(&key) else {
+            return;
+        };
         if let Some(merge) = server.merge
             && self.servers.merged.get(&merge) == Some(&key)
         {

@@ -15,7 +15,10 @@ pub(crate) struct Step {
 impl Step {
     /// A step with nothing done yet.
     pub(crate) fn at(now: Time) -> Self {
-        Self { now, outputs: Vec::new() }
+        Self {
+            now,
+            outputs: Vec::new(),
+        }
     }
 
     /// Leaves a message to be sent.

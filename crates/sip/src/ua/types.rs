@@ -224,7 +224,10 @@ pub struct Answer {
 impl Answer {
     /// An answer with the usual reason phrase.
     pub fn code(code: u16) -> Self {
-        Self { code, ..Self::default() }
+        Self {
+            code,
+            ..Self::default()
+        }
     }
 
     /// The same with a reason phrase of its own.

@@ -1,0 +1,374 @@
+//! Calls that we make: our INVITE and its answers (RFC 3261 §13.2).
+
+use clock::Time;
+
+use super::Ua;
+use super::call::{Call, Exchange, Intent, Inviting, Phase, RefreshBy, Talking};
+use super::clients::{Answered, Attempt, Failure, Owner, Sending};
+use super::compose::{self, Words};
+use super::keys::{Branch, ClientKey};
+use super::step::Step;
+use super::types::{DialogId, Event, Invite, Output, Reason, Series};
+use crate::dialog::{Dialog, Origin, Tag};
+use crate::session_timer::{SessionTimer, Terms};
+use crate::transaction::LIFETIME;
+use crate::{Message, Method, Name, reason_phrase};
+
+/// Forks of one INVITE that are told apart; more only get an ACK, and end by themselves.
+const MAX_FORKS: usize = 16;
+
+impl Ua {
+    /// Makes a call. The end comes as [`Event::Accepted`] or [`Event::Refused`].
+    pub fn invite(&mut self, now: Time, dialog: DialogId, invite: Invite) -> Vec<Output> {
+        let mut step = Step::at(now);
+        let has_room = self.clients.len() < self.limits.max_client_transactions
+            && self.calls.len() < self.limits.max_dialogs
+            && !self.calls.contains_key(&dialog);
+        if !has_room {
+            step.event(refused(dialog, 503));
+            return step.finish();
+        }
+        let tag = Tag {
+            dialog,
+            secret: self.random.next(),
+        };
+        let branch = self.next_branch();
+        let bytes = self.first_invite(&invite, tag, branch);
+        if compose::reread(&bytes).is_none() {
+            // What the owner wrote into the headers makes no message.
+            step.event(refused(dialog, 400));
+            return step.finish();
+        }
+        let client = self.start_client(
+            Sending {
+                branch,
+                method: Method::Invite,
+                to: invite.to,
+                bytes,
+                owner: Owner::Invite(dialog),
+                attempt: Attempt::First,
+            },
+            &mut step,
+        );
+        let contact = self
+            .identity
+            .contact(invite.to.transport, invite.contact_user.as_deref());
+        let phase = Phase::Inviting(Inviting {
+            client,
+            tag,
+            nat: invite.symmetric,
+            contact: contact.into(),
+            session_seconds: self.session_seconds,
+            intent: Intent::Wanted,
+        });
+        let credentials = invite.credentials.map(Box::new);
+        self.keep_call(
+            dialog,
+            Call {
+                credentials,
+                phase,
+                armed: None,
+            },
+        );
+        step.finish()
+    }
+
+    /// A provisional answer to our INVITE.
+    pub(super) fn invite_proceeds(
+        &mut self,
+        dialog: DialogId,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) {
+        let Some(mut call) = self.take_call(dialog) else {
+            return;
+        };
+        if let Phase::Inviting(inviting) = &mut call.phase {
+            match std::mem::replace(&mut inviting.intent, Intent::Wanted) {
+                Intent::Wanted if answered.code > 100 => step.event(Event::Provisional {
+                    dialog,
+                    code: answered.code,
+                    sdp: sdp_of(answered.answer),
+                }),
+                Intent::Wanted => {}
+                // RFC 3261 §9.1: now the CANCEL may go.
+                Intent::CancelWaits(reason) => {
+                    inviting.intent = self.send_cancel(inviting.client, reason.as_ref(), step);
+                }
+                cancelled @ Intent::Cancelled { .. } => inviting.intent = cancelled,
+            }
+        }
+        self.keep_call(dialog, call);
+    }
+
+    /// A 2xx to our INVITE: the first makes the call, one that comes again gets the ACK again, one
+    /// of another fork gets ACK and BYE (RFC 3261 §13.2.2.4).
+    pub(super) fn invite_accepted(
+        &mut self,
+        dialog: DialogId,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) {
+        let Some(stored) = compose::reread(answered.request) else {
+            return;
+        };
+        if stored.method() == Method::Ack {
+            return self.accepted_again(&stored, answered, step);
+        }
+        let Some(mut call) = self.take_call(dialog) else {
+            return;
+        };
+        let Phase::Inviting(inviting) = call.phase else {
+            return self.keep_call(dialog, call);
+        };
+        let origin = Origin {
+            tag: inviting.tag,
+            source: answered.source,
+            nat: inviting.nat,
+        };
+        let made = Dialog::calling(&stored, answered.answer, origin);
+        self.acknowledge(&made, &stored, answered.key, step);
+        call.phase = match inviting.intent {
+            Intent::Wanted => {
+                step.event(Event::Accepted {
+                    dialog,
+                    sdp: sdp_of(answered.answer),
+                });
+                Phase::Talking(Box::new(talking(inviting, made, (&stored, answered), step)))
+            }
+            // The 200 crossed our CANCEL.
+            Intent::CancelWaits(reason) => self.send_bye(made, reason.as_ref(), step),
+            Intent::Cancelled { .. } => self.send_bye(made, None, step),
+        };
+        self.keep_call(dialog, call);
+    }
+
+    /// A final answer of 300 or more to our INVITE; its ACK has been sent.
+    pub(super) fn invite_refused(
+        &mut self,
+        dialog: DialogId,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) {
+        let Some(mut call) = self.take_call(dialog) else {
+            return;
+        };
+        let Phase::Inviting(inviting) = &mut call.phase else {
+            return self.keep_call(dialog, call);
+        };
+        if !matches!(inviting.intent, Intent::Wanted) {
+            return; // The owner has been told of the end.
+        }
+        let credentials = call.credentials.as_deref();
+        if let Some(client) = self.invite_again(inviting, credentials, answered, step) {
+            inviting.client = client;
+            return self.keep_call(dialog, call);
+        }
+        let line = answered.answer.status_line();
+        let reason = line.map(|line| String::from_utf8_lossy(line.reason).into_owned());
+        step.event(Event::Refused {
+            dialog,
+            code: answered.code,
+            reason: reason.unwrap_or_default(),
+            retry_after: answered.answer.retry_after(),
+        });
+    }
+
+    /// Nobody answered our INVITE.
+    pub(super) fn invite_failed(&mut self, dialog: DialogId, failure: Failure, step: &mut Step) {
+        let Some(call) = self.take_call(dialog) else {
+            return;
+        };
+        match call.phase {
+            Phase::Inviting(inviting) => {
+                if matches!(inviting.intent, Intent::Wanted) {
+                    step.event(refused(dialog, failure.code()));
+                }
+            }
+            Phase::Ringing(_) | Phase::Talking(_) | Phase::Leaving(_) => {
+                self.keep_call(dialog, call);
+            }
+        }
+    }
+
+    /// The owner no longer wants the call that our INVITE asks for.
+    pub(super) fn withdraw(
+        &mut self,
+        inviting: &mut Inviting,
+        reason: Option<Reason>,
+        step: &mut Step,
+    ) {
+        let is_unheard = self
+            .clients
+            .find(inviting.client)
+            .is_some_and(super::clients::Client::is_unheard);
+        inviting.intent = match inviting.intent {
+            Intent::Wanted if is_unheard => Intent::CancelWaits(reason),
+            Intent::Wanted => self.send_cancel(inviting.client, reason.as_ref(), step),
+            Intent::CancelWaits(_) => Intent::CancelWaits(reason),
+            Intent::Cancelled { until } => Intent::Cancelled { until },
+        };
+    }
+
+    /// Sends the ACK for a 2xx, and keeps it in its INVITE's place.
+    pub(super) fn acknowledge(
+        &mut self,
+        dialog: &Dialog,
+        invite: &Message<'_>,
+        key: ClientKey,
+        step: &mut Step,
+    ) {
+        let to = dialog.destination();
+        let branch = self.next_branch();
+        let via = self.identity.via(to.transport, branch);
+        let number = invite.cseq().map_or(0, |cseq| cseq.number);
+        // RFC 3261 §13.2.2.4: with the credentials of the INVITE.
+        let ack = dialog
+            .request(Method::Ack, number, format_args!("{via}"))
+            .copy(invite, Name::Authorization)
+            .copy(invite, Name::ProxyAuthorization)
+            .finish();
+        if let Some(client) = self.clients.find_mut(key) {
+            client.bytes = ack.as_slice().into();
+            client.ack_to = to;
+        }
+        step.send(to, ack);
+    }
+
+    fn first_invite(&mut self, invite: &Invite, tag: Tag, branch: Branch) -> Vec<u8> {
+        let series = Series {
+            call_id: self.new_call_id(),
+            cseq: 1,
+        };
+        let words = Words {
+            transport: invite.to.transport,
+            branch,
+            method: Method::Invite,
+            tag: &tag.to_string(),
+            series: &series,
+            session_seconds: self.session_seconds,
+        };
+        self.identity.invite(invite, &words)
+    }
+
+    /// A Call-ID nobody else has.
+    pub(super) fn new_call_id(&mut self) -> String {
+        format!("{:032x}", self.random.wide())
+    }
+
+    fn send_cancel(
+        &mut self,
+        invite: ClientKey,
+        reason: Option<&Reason>,
+        step: &mut Step,
+    ) -> Intent {
+        if let Some(client) = self.clients.find(invite) {
+            let (branch, to) = (client.branch(invite), client.to);
+            let bytes = compose::cancel(&client.bytes, reason);
+            let (method, owner) = (Method::Cancel, Owner::Nobody);
+            let attempt = Attempt::Last;
+            self.start_client(
+                Sending {
+                    branch,
+                    method,
+                    to,
+                    bytes,
+                    owner,
+                    attempt,
+                },
+                step,
+            );
+        }
+        Intent::Cancelled {
+            until: step.now + LIFETIME,
+        }
+    }
+
+    /// A further 2xx to an INVITE whose first one made the call.
+    fn accepted_again(&mut self, ack: &Message<'_>, answered: &Answered<'_, '_>, step: &mut Step) {
+        let Some(client) = self.clients.find_mut(answered.key) else {
+            return;
+        };
+        client.bytes = answered.request.into();
+        let to = client.ack_to;
+        let tag = answered
+            .answer
+            .to()
+            .and_then(|to| to.tag())
+            .unwrap_or_default();
+        if ack.to().and_then(|to| to.tag()).unwrap_or_default() == tag {
+            return step.send(to, answered.request.to_vec());
+        }
+        self.dismiss_fork(ack, answered, step);
+    }
+
+    /// Another fork answered too: ACK each time, BYE once (RFC 3261 §13.2.2.4).
+    fn dismiss_fork(&mut self, ack: &Message<'_>, answered: &Answered<'_, '_>, step: &mut Step) {
+        let our_tag = ack.from().and_then(|from| Tag::parse(from.tag()?));
+        let (Some(tag), Some(to)) = (our_tag, answered.answer.header(Name::To)) else {
+            return;
+        };
+        let source = answered.source;
+        let origin = Origin {
+            tag,
+            source,
+            nat: super::NatPolicy::ByContact,
+        };
+        let mut fork = Dialog::calling(ack, answered.answer, origin);
+        let branch = self.next_branch();
+        let to_fork = fork.destination();
+        let via = self.identity.via(to_fork.transport, branch).to_string();
+        let ack = fork
+            .request(Method::Ack, fork.local_cseq, format_args!("{via}"))
+            .copy(ack, Name::Authorization)
+            .copy(ack, Name::ProxyAuthorization);
+        step.send(to_fork, ack.finish());
+        let name = self.key.hash(&[b"fork", to]);
+        let Some(client) = self.clients.find_mut(answered.key) else {
+            return;
+        };
+        if client.dismissed.contains(&name) || client.dismissed.len() >= MAX_FORKS {
+            return;
+        }
+        client.dismissed.push(name);
+        self.bye(&mut fork, None, Owner::Nobody, step);
+    }
+}
+
+/// The call that a 2xx makes.
+fn talking(
+    inviting: Inviting,
+    dialog: Dialog,
+    (invite, answered): (&Message<'_>, &Answered<'_, '_>),
+    step: &Step,
+) -> Talking {
+    let expires = answered.answer.session_expires();
+    let terms = Terms::of_answer(expires, inviting.session_seconds);
+    Talking {
+        dialog,
+        contact: inviting.contact,
+        local_sdp: invite.body().into(),
+        session: SessionTimer::start(terms, step.now),
+        session_seconds: inviting.session_seconds,
+        refresh_by: RefreshBy::of(answered.answer),
+        unacknowledged: None,
+        exchange: Exchange::Idle,
+        next: None,
+    }
+}
+
+/// The session description of a message.
+pub(super) fn sdp_of(message: &Message<'_>) -> Option<Vec<u8>> {
+    let has_sdp = !message.body().is_empty() && message.is_content_type(compose::SDP);
+    has_sdp.then(|| message.body().to_vec())
+}
+
+fn refused(dialog: DialogId, code: u16) -> Event {
+    let reason = reason_phrase(code).to_owned();
+    Event::Refused {
+        dialog,
+        code,
+        reason,
+        retry_after: None,
+    }
+}

@@ -1,0 +1,209 @@
+//! How calls end: BYE both ways, CANCEL, loss of the peer, expiry (RFC 3261 §15).
+
+use clock::Time;
+
+use super::call::{Call, Exchange, First, Leaving, Phase, Rest, Talking};
+use super::clients::{Answered, Attempt, Failure, Owner, Sending};
+use super::compose;
+use super::step::Step;
+use super::types::{Answer, DialogId, EndCause, Event, Output, Reason};
+use super::{Arrival, Ua};
+use crate::Method;
+use crate::dialog::Dialog;
+
+impl Ua {
+    /// Ends a call in whatever state it is: CANCEL, BYE, or 487 to an INVITE that rings. The owner
+    /// hears [`Event::Ended`] at once and nothing after it; what the network still has to be told
+    /// is done here.
+    pub fn hang_up(&mut self, now: Time, dialog: DialogId, reason: Option<Reason>) -> Vec<Output> {
+        let mut step = Step::at(now);
+        let Some(mut call) = self.take_call(dialog) else {
+            return Vec::new();
+        };
+        if is_over_for_owner(&call) {
+            self.keep_call(dialog, call);
+            return Vec::new();
+        }
+        step.event(Event::Ended {
+            dialog,
+            cause: EndCause::HungUp,
+        });
+        match call.phase {
+            Phase::Inviting(ref mut inviting) => self.withdraw(inviting, reason, &mut step),
+            Phase::Ringing(ringing) => {
+                let mut answer = Answer::code(487);
+                if let Some(reason) = reason {
+                    answer = answer.header("Reason", &reason.to_string());
+                }
+                self.answer_ringing(&ringing, answer, &mut step);
+                return step.finish();
+            }
+            Phase::Talking(talking) => {
+                call.phase = self.leave(*talking, reason, &mut step);
+            }
+            Phase::Leaving(_) => {}
+        }
+        self.keep_call(dialog, call);
+        step.finish()
+    }
+
+    /// Ends a call that talks, at our side's wish.
+    pub(super) fn leave(
+        &mut self,
+        talking: Talking,
+        reason: Option<Reason>,
+        step: &mut Step,
+    ) -> Phase {
+        self.abandon_exchange(&talking, step);
+        match talking.unacknowledged {
+            // RFC 3261 §15: the called side sends no BYE before the ACK for its 2xx came.
+            Some(ok) if ok.first == First::Call => Phase::Leaving(Box::new(Leaving {
+                dialog: talking.dialog,
+                rest: Rest::Acknowledgement(ok, reason),
+            })),
+            Some(_) | None => self.send_bye(talking.dialog, reason.as_ref(), step),
+        }
+    }
+
+    /// Ends a call that talks because of something that happened here.
+    pub(super) fn break_off(
+        &mut self,
+        talking: Talking,
+        cause: EndCause,
+        step: &mut Step,
+    ) -> Phase {
+        let dialog = talking.dialog.tag.dialog;
+        self.abandon_exchange(&talking, step);
+        step.event(Event::Ended { dialog, cause });
+        self.send_bye(talking.dialog, None, step)
+    }
+
+    /// Sends BYE; what is left is to wait for its answer.
+    pub(super) fn send_bye(
+        &mut self,
+        mut dialog: Dialog,
+        reason: Option<&Reason>,
+        step: &mut Step,
+    ) -> Phase {
+        let owner = Owner::Bye(dialog.tag.dialog);
+        self.bye(&mut dialog, reason, owner, step);
+        Phase::Leaving(Box::new(Leaving {
+            dialog,
+            rest: Rest::ByeAnswer,
+        }))
+    }
+
+    /// Sends BYE. It may exceed the limit of client transactions: each dialog sends one.
+    pub(super) fn bye(
+        &mut self,
+        dialog: &mut Dialog,
+        reason: Option<&Reason>,
+        owner: Owner,
+        step: &mut Step,
+    ) {
+        let to = dialog.destination();
+        let branch = self.next_branch();
+        let number = dialog.next_cseq();
+        let via = self.identity.via(to.transport, branch);
+        let writer = dialog
+            .request(Method::Bye, number, format_args!("{via}"))
+            .header("User-Agent", &self.identity.product);
+        let bytes = compose::with_reason(writer, reason).finish();
+        let (method, attempt) = (Method::Bye, Attempt::First);
+        self.start_client(
+            Sending {
+                branch,
+                method,
+                to,
+                bytes,
+                owner,
+                attempt,
+            },
+            step,
+        );
+    }
+
+    /// The answer to our BYE: whatever it says, the call is over, unless it asks for credentials.
+    pub(super) fn bye_answered(
+        &mut self,
+        dialog: DialogId,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) {
+        let Some(mut call) = self.take_call(dialog) else {
+            return;
+        };
+        let Phase::Leaving(leaving) = &mut call.phase else {
+            return self.keep_call(dialog, call);
+        };
+        let credentials = call.credentials.as_deref();
+        if self
+            .inside_again(&mut leaving.dialog, credentials, answered, step)
+            .is_some()
+        {
+            self.keep_call(dialog, call);
+        }
+    }
+
+    /// The peer hung up.
+    pub(super) fn bye_came(
+        &mut self,
+        dialog: DialogId,
+        call: Call,
+        arrival: &Arrival<'_, '_>,
+        step: &mut Step,
+    ) {
+        self.answer_once(*arrival, Answer::code(200), step);
+        let reason = Reason::of(arrival.message);
+        match call.phase {
+            // RFC 3261 §15: a caller may end an early dialog with BYE; §15.1.2: 487 then.
+            Phase::Ringing(ringing) => {
+                self.answer_ringing(&ringing, Answer::code(487), step);
+                step.event(Event::Cancelled { dialog, reason });
+            }
+            Phase::Talking(talking) => {
+                self.abandon_exchange(&talking, step);
+                step.event(Event::Ended {
+                    dialog,
+                    cause: EndCause::Bye { reason },
+                });
+            }
+            // Both hung up at once, or the owner has let go before the ACK came.
+            Phase::Leaving(_) => {}
+            // A called side ends an early dialog with a final answer, not with BYE (§15.1).
+            Phase::Inviting(_) => self.keep_call(dialog, call),
+        }
+    }
+
+    /// A request inside the dialog found no peer (RFC 3261 §12.2.1.2).
+    pub(super) fn call_lost(&mut self, dialog: DialogId, failure: Failure, step: &mut Step) {
+        let cause = match failure {
+            Failure::TimeOut => EndCause::DialogLost,
+            Failure::Unreachable => EndCause::Transport,
+        };
+        let Some(mut call) = self.take_call(dialog) else {
+            return;
+        };
+        call.phase = match call.phase {
+            Phase::Talking(talking) => self.break_off(*talking, cause, step),
+            other @ (Phase::Inviting(_) | Phase::Ringing(_) | Phase::Leaving(_)) => other,
+        };
+        self.keep_call(dialog, call);
+    }
+
+    /// What the owner still owed an answer to gets one: 487 for a re-INVITE (RFC 3261 §15.1.2).
+    fn abandon_exchange(&mut self, talking: &Talking, step: &mut Step) {
+        if let Exchange::Theirs(theirs) = &talking.exchange {
+            self.answer_theirs(talking, theirs, Answer::code(487), step);
+        }
+    }
+}
+
+/// Whether the owner has already been told of the end.
+fn is_over_for_owner(call: &Call) -> bool {
+    match &call.phase {
+        Phase::Inviting(inviting) => !matches!(inviting.intent, super::call::Intent::Wanted),
+        Phase::Ringing(_) | Phase::Talking(_) => false,
+        Phase::Leaving(_) => true,
+    }
+}

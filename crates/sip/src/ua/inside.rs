@@ -1,0 +1,232 @@
+//! Requests inside dialogs (RFC 3261 §12.2.2).
+
+use super::call::{Body, Call, First, Phase, Rest, Talking};
+use super::compose::{self, Question};
+use super::keys::ServerKey;
+use super::outside::{destination, objected};
+use super::servers::{Composed, Opening};
+use super::step::Step;
+use super::types::{Answer, DialogId, Event};
+use super::{Arrival, Ua};
+use crate::dialog::{Dialog, OutOfOrder, Tag};
+use crate::{Message, Method, Objection, reason_phrase};
+
+impl Ua {
+    /// A request with a To tag that no transaction knows.
+    pub(super) fn inside_came(
+        &mut self,
+        key: ServerKey,
+        arrival: &Arrival<'_, '_>,
+        step: &mut Step,
+    ) {
+        let message = arrival.message;
+        let Some((dialog, mut call)) = self.call_of(message) else {
+            // RFC 3261 §12.2.2: the dialog is gone, or never was.
+            return self.answer_stateless(message, arrival.source, Answer::code(481), step);
+        };
+        if let Some(answer) = refusal_inside(&mut call, arrival) {
+            self.answer_once(*arrival, answer, step);
+            return self.keep_call(dialog, call);
+        }
+        let method = message.method();
+        if method == Method::Bye {
+            return self.bye_came(dialog, call, arrival, step);
+        }
+        if method == Method::Invite {
+            self.reinvite_came(key, &mut call, arrival, step);
+        } else if method == Method::Update {
+            self.update_came(key, &mut call, arrival, step);
+        } else if method == Method::Info {
+            self.info_came(dialog, arrival, step);
+        } else {
+            // OPTIONS: the abilities are added to every 200 of that method.
+            self.answer_once(*arrival, Answer::code(200), step);
+        }
+        self.keep_call(dialog, call);
+    }
+
+    /// An ACK that is of no transaction: for a 2xx of ours.
+    pub(super) fn call_acknowledged(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
+        let Some((dialog, mut call)) = self.call_of(arrival.message) else {
+            return;
+        };
+        call.phase = match call.phase {
+            Phase::Talking(mut talking) => {
+                acknowledged(dialog, &mut talking, arrival.message, step);
+                self.go_on(&mut talking, step);
+                Phase::Talking(talking)
+            }
+            Phase::Leaving(leaving) => match leaving.rest {
+                Rest::Acknowledgement(ok, reason) if is_ack_of(ok.cseq, arrival.message) => {
+                    self.send_bye(leaving.dialog, reason.as_ref(), step)
+                }
+                Rest::Acknowledgement(..) | Rest::ByeAnswer => Phase::Leaving(leaving),
+            },
+            other @ (Phase::Inviting(_) | Phase::Ringing(_)) => other,
+        };
+        self.keep_call(dialog, call);
+    }
+
+    /// Sends the final answer to a request inside a dialog, with its Contact.
+    pub(super) fn answer_inside(
+        &mut self,
+        key: ServerKey,
+        talking: &Talking,
+        answer: Answer,
+        step: &mut Step,
+    ) -> Option<Vec<u8>> {
+        let code = answer.code;
+        let bytes = self.words_inside(key, talking, answer)?;
+        self.answer_server(
+            key,
+            Composed {
+                code,
+                bytes: bytes.clone(),
+            },
+            step,
+        );
+        Some(bytes)
+    }
+
+    fn words_inside(&self, key: ServerKey, talking: &Talking, answer: Answer) -> Option<Vec<u8>> {
+        let server = self.servers.find(key)?;
+        let request = compose::reread(&server.request)?;
+        let question = Question {
+            request: &request,
+            source: server.source,
+            tag: None,
+        };
+        let reason = answer
+            .reason
+            .as_deref()
+            .unwrap_or(reason_phrase(answer.code));
+        let mut writer = self.identity.answer(&question, answer.code, reason);
+        if answer.code < 300 {
+            writer = writer
+                .header("Contact", &*talking.contact)
+                .header("Allow", compose::ALLOW);
+        }
+        for (name, value) in &answer.headers {
+            writer = writer.header(name, value);
+        }
+        Some(compose::finish(writer, answer.body))
+    }
+
+    /// Keeps a request inside a dialog until the owner has answered it.
+    pub(super) fn open_inside(
+        &mut self,
+        key: ServerKey,
+        dialog: DialogId,
+        arrival: &Arrival<'_, '_>,
+        step: &Step,
+    ) {
+        let opening = Opening {
+            key,
+            method: arrival.message.method(),
+            source: arrival.source,
+            to: destination(arrival.message, arrival.source),
+            request: arrival.bytes,
+            call: Some(dialog),
+            merge: None,
+        };
+        self.open_server(&opening, step);
+    }
+
+    fn info_came(&mut self, dialog: DialogId, arrival: &Arrival<'_, '_>, step: &mut Step) {
+        self.answer_once(*arrival, Answer::code(200), step);
+        let content_type = arrival.message.content_type().unwrap_or_default();
+        let essence = content_type
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default();
+        step.event(Event::Info {
+            dialog,
+            content_type: String::from_utf8_lossy(essence).trim().to_ascii_lowercase(),
+            body: arrival.message.body().to_vec(),
+        });
+    }
+
+    /// Takes the call that a request is inside of out of the table.
+    fn call_of(&mut self, request: &Message<'_>) -> Option<(DialogId, Call)> {
+        let tag = Tag::parse(request.to()?.tag()?)?;
+        if !self.calls.get(&tag.dialog)?.is_meant(tag, request) {
+            return None;
+        }
+        Some((tag.dialog, self.take_call(tag.dialog)?))
+    }
+}
+
+impl Call {
+    /// Our tag.
+    pub(super) fn tag(&self) -> Tag {
+        match &self.phase {
+            Phase::Inviting(inviting) => inviting.tag,
+            Phase::Ringing(ringing) => ringing.dialog.tag,
+            Phase::Talking(talking) => talking.dialog.tag,
+            Phase::Leaving(leaving) => leaving.dialog.tag,
+        }
+    }
+
+    /// The dialog, once there is one. While our INVITE is unanswered every fork has its own.
+    pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Inviting(_) => None,
+            Phase::Ringing(ringing) => Some(&mut ringing.dialog),
+            Phase::Talking(talking) => Some(&mut talking.dialog),
+            Phase::Leaving(leaving) => Some(&mut leaving.dialog),
+        }
+    }
+
+    fn is_meant(&self, tag: Tag, request: &Message<'_>) -> bool {
+        match &self.phase {
+            Phase::Inviting(inviting) => inviting.tag == tag,
+            Phase::Ringing(ringing) => ringing.dialog.has(tag, request),
+            Phase::Talking(talking) => talking.dialog.has(tag, request),
+            Phase::Leaving(leaving) => leaving.dialog.has(tag, request),
+        }
+    }
+}
+
+/// What is answered to a request inside a dialog before its method is looked at.
+fn refusal_inside(call: &mut Call, arrival: &Arrival<'_, '_>) -> Option<Answer> {
+    let message = arrival.message;
+    let number = message.cseq().map_or(0, |cseq| cseq.number);
+    if let Some(dialog) = call.dialog_mut() {
+        // RFC 3261 §12.2.2: a number out of order.
+        if dialog.advance(number) == Err(OutOfOrder) {
+            return Some(Answer::code(500));
+        }
+        dialog.saw(arrival.source);
+    }
+    let objection = message.objection(&compose::INSIDE);
+    if let Some(objection) = objection.filter(|found| *found != Objection::NoHopsLeft) {
+        return Some(objected(objection, message));
+    }
+    let is_over = matches!(call.phase, Phase::Leaving(_)) && message.method() != Method::Bye;
+    is_over.then(|| Answer::code(481))
+}
+
+/// The ACK for a 2xx of ours ends its repetitions (RFC 3261 §13.3.1.4).
+pub(super) fn acknowledged(
+    dialog: DialogId,
+    talking: &mut Talking,
+    ack: &Message<'_>,
+    step: &mut Step,
+) {
+    let Some(ok) = talking.unacknowledged.take_if(|ok| is_ack_of(ok.cseq, ack)) else {
+        return;
+    };
+    if ok.first == First::Call {
+        step.event(Event::Established { dialog });
+    }
+    if ok.body == Body::Offer {
+        step.event(match super::calling::sdp_of(ack) {
+            Some(sdp) => Event::OfferAnswered { dialog, sdp },
+            None => Event::OfferRefused { dialog, code: 200 },
+        });
+    }
+}
+
+fn is_ack_of(cseq: u32, message: &Message<'_>) -> bool {
+    message.method() == Method::Ack && message.cseq().is_some_and(|ack| ack.number == cseq)
+}
