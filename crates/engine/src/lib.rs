@@ -1,1 +1,414 @@
+//! One node: SIP messages in, SIP messages, media commands and events out.
+//!
+//! [`Engine::handle`] takes one input at one instant and says what must be done. It joins the three
+//! pure crates that know nothing of one another: `sip` speaks with phones and carriers, `media`
+//! reads and writes session descriptions, `pbx` decides. It never sees an RTP packet, opens no
+//! socket, reads no clock, and the same inputs give the same effects, bit for bit.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod auth;
+mod dial;
+mod directory;
+mod front;
+mod keepalive;
+mod legs;
+mod ports;
+mod registrations;
+mod session;
+mod settings;
+mod trunks;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Time;
+use media::MediaEvent;
+use pbx::{Account, AccountId, CallIds, HangupCause, Ids, LegId, Plan};
+use sip::{Challenger, Destination, FlowId, Registrar, Source, Transmit, Ua};
+
+pub use settings::{Counts, Settings};
+
+use directory::Directory;
+use keepalive::KeepAlive;
+use legs::Legs;
+use ports::Ports;
+use trunks::Trunks;
+
+/// One thing that happened outside.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A whole SIP message came.
+    Packet {
+        /// Where from.
+        source: Source,
+        /// The message.
+        bytes: &'a [u8],
+    },
+    /// A connection was closed, by whomever.
+    FlowClosed(FlowId),
+    /// Nothing can be sent there: refused, unreachable, or the peer does not read.
+    SendFailed(Destination),
+    /// A media thread has news.
+    Media(MediaEvent),
+    /// The addresses of a trunk's host, best first. Empty: not found.
+    Resolved {
+        /// The token of the [`Effect::Resolve`].
+        token: u64,
+        /// Where to send.
+        addresses: Vec<SocketAddr>,
+        /// How long that is true.
+        valid: Duration,
+    },
+    /// A new plan of an account. Calls in progress keep theirs.
+    Apply(Arc<Plan>),
+    /// An account is no more; its calls end.
+    Remove(AccountId),
+    /// How much new work the node takes on.
+    Load(Load),
+    /// Every call ends now: the server stops.
+    HangUpAll,
+    /// The deadline was reached.
+    Wake,
+}
+
+/// How much new work the node takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// Everything.
+    Open,
+    /// No new calls: events are not written fast enough. Calls in progress go on.
+    Shedding,
+    /// No new calls: the server is about to stop.
+    Draining,
+}
+
+/// One thing that must be done, in the order given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send a SIP message.
+    Send(Transmit),
+    /// Tell a media thread. The path in the command names the thread.
+    Media(media::Command),
+    /// Remember an event.
+    Emit(pbx::Event),
+    /// Look up a trunk's host; ends in one [`Input::Resolved`].
+    Resolve {
+        /// Comes back with the answer.
+        token: u64,
+        /// A domain name.
+        host: Arc<str>,
+        /// The port; `None` asks for SRV records first.
+        port: Option<u16>,
+        /// How the trunk is spoken to.
+        transport: sip::Transport,
+    },
+    /// The account's calls were lost by a fault of ours: whoever keeps the record closes them.
+    CloseCalls {
+        /// Whose.
+        account: AccountId,
+        /// When.
+        at: Time,
+    },
+}
+
+/// What is still to be worked off within one step.
+enum Work {
+    /// News from the user agent.
+    Sip(sip::Event),
+    /// News for an account.
+    Pbx(AccountId, pbx::Input),
+}
+
+/// One node's call control: every account, every leg.
+pub struct Engine {
+    settings: Settings,
+    ua: Ua,
+    registrar: Registrar,
+    challenger: Challenger,
+    directory: Directory,
+    accounts: BTreeMap<AccountId, Account>,
+    /// When accounts want to be woken.
+    wakes: BTreeSet<(Time, AccountId)>,
+    wake_of: BTreeMap<AccountId, Time>,
+    legs: Legs,
+    ports: Ports,
+    trunks: Trunks,
+    keepalive: KeepAlive,
+    ids: Ids,
+    load: Load,
+    work: VecDeque<Work>,
+    effects: Vec<Effect>,
+    faults: u64,
+    refused_passwords: u64,
+}
+
+impl Engine {
+    /// A node without accounts. Equal settings make equal engines.
+    pub fn new(settings: Settings) -> Self {
+        let ua = Ua::new(settings.user_agent.clone(), settings.seed);
+        let calls = CallIds::new(settings.node, settings.first_call_at);
+        Self {
+            ua,
+            registrar: Registrar::new(settings.registrar),
+            challenger: Challenger::new(settings.secret),
+            directory: Directory::default(),
+            accounts: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            wake_of: BTreeMap::new(),
+            legs: Legs::default(),
+            ports: Ports::default(),
+            trunks: Trunks::new(settings.secret),
+            keepalive: KeepAlive::default(),
+            ids: Ids::new(calls, LegId(1)),
+            load: Load::Open,
+            work: VecDeque::new(),
+            effects: Vec::new(),
+            faults: 0,
+            refused_passwords: 0,
+            settings,
+        }
+    }
+
+    /// Takes one input and says what must be done.
+    pub fn handle(&mut self, now: Time, input: Input<'_>) -> Vec<Effect> {
+        self.take(now, input);
+        // Each piece of work comes from an input or ends a leg or a transaction; the limit only
+        // guards the node against a fault of ours.
+        for _ in 0..MAX_WORK_PER_STEP {
+            match self.work.pop_front() {
+                None => break,
+                Some(Work::Sip(event)) => self.sip_event(now, event),
+                Some(Work::Pbx(account, input)) => self.pbx_input(now, account, input),
+            }
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When [`Input::Wake`] is due.
+    pub fn deadline(&self) -> Option<Time> {
+        let account = self.wakes.first().map(|(at, _)| *at);
+        [
+            self.ua.deadline(),
+            self.registrar.deadline(),
+            account,
+            self.trunks.deadline(),
+            self.keepalive.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// How many of each there are, for metrics and tests against leaks.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            accounts: self.accounts.len(),
+            calls: self.accounts.values().map(Account::call_count).sum(),
+            legs: self.legs.len(),
+            registrations: self.registrar.len(),
+            ports_in_stock: self.ports.len(),
+            user_agent: self.ua.counts(),
+            faults: self.faults,
+            refused_passwords: self.refused_passwords,
+        }
+    }
+
+    /// The plan in force for an account.
+    pub fn plan(&self, account: AccountId) -> Option<&Arc<Plan>> {
+        self.accounts.get(&account).map(Account::plan)
+    }
+
+    fn take(&mut self, now: Time, input: Input<'_>) {
+        match input {
+            Input::Packet { source, bytes } => {
+                let outputs = self.ua.receive(now, source, bytes);
+                self.carry_out(outputs);
+            }
+            Input::FlowClosed(flow) => {
+                self.registrar.flow_closed(flow);
+                let outputs = self.ua.flow_closed(now, flow);
+                self.carry_out(outputs);
+            }
+            Input::SendFailed(to) => {
+                let outputs = self.ua.send_failed(now, to);
+                self.carry_out(outputs);
+            }
+            Input::Media(event) => self.media_event(now, event),
+            Input::Resolved {
+                token,
+                addresses,
+                valid,
+            } => {
+                self.trunk_resolved(now, token, addresses, valid);
+            }
+            Input::Apply(plan) => self.apply(now, plan),
+            Input::Remove(account) => self.remove(now, account),
+            Input::Load(load) => self.load = load,
+            Input::HangUpAll => {
+                for account in self.accounts.keys() {
+                    let input = pbx::Input::EndAll {
+                        cause: HangupCause::Shutdown,
+                    };
+                    self.work.push_back(Work::Pbx(*account, input));
+                }
+            }
+            Input::Wake => self.wake(now),
+        }
+    }
+
+    fn apply(&mut self, now: Time, plan: Arc<Plan>) {
+        for aor in self.directory.apply(&plan) {
+            self.registrar.remove(aor);
+        }
+        self.trunks_changed(now, plan.account, &plan);
+        match self.accounts.get_mut(&plan.account) {
+            Some(account) => account.apply(plan),
+            None => {
+                self.accounts.insert(plan.account, Account::new(plan));
+            }
+        }
+    }
+
+    fn remove(&mut self, now: Time, account: AccountId) {
+        self.pbx_input(
+            now,
+            account,
+            pbx::Input::EndAll {
+                cause: HangupCause::Shutdown,
+            },
+        );
+        for aor in self.directory.remove(account) {
+            self.registrar.remove(aor);
+        }
+        self.trunks_removed(now, account);
+        self.accounts.remove(&account);
+        self.set_wake(account, None);
+    }
+
+    fn wake(&mut self, now: Time) {
+        if self.ua.deadline().is_some_and(|at| at <= now) {
+            let outputs = self.ua.wake(now);
+            self.carry_out(outputs);
+        }
+        self.registrar.expire(now);
+        while let Some((at, account)) = self.wakes.first().copied()
+            && at <= now
+        {
+            self.set_wake(account, None);
+            self.work.push_back(Work::Pbx(account, pbx::Input::Wake));
+        }
+        self.trunks_due(now);
+        self.keepalive_due(now);
+    }
+
+    /// Sends what the user agent wants sent; its news waits for its turn.
+    fn carry_out(&mut self, outputs: Vec<sip::Output>) {
+        for output in outputs {
+            match output {
+                sip::Output::Send(transmit) => self.effects.push(Effect::Send(transmit)),
+                sip::Output::Event(event) => self.work.push_back(Work::Sip(event)),
+            }
+        }
+    }
+
+    /// Lets an account handle an input and does what it says. A step that panics ends that
+    /// account's calls; the node and the other accounts go on.
+    fn pbx_input(&mut self, now: Time, id: AccountId, input: pbx::Input) {
+        let Some(account) = self.accounts.get_mut(&id) else {
+            return;
+        };
+        let ids = &mut self.ids;
+        let step = catch_unwind(AssertUnwindSafe(|| account.handle(now, input, ids)));
+        match step {
+            Ok(effects) => {
+                let deadline = account.deadline();
+                self.set_wake(id, deadline);
+                for effect in effects {
+                    self.pbx_effect(now, id, effect);
+                }
+            }
+            Err(_) => self.account_fault(now, id),
+        }
+    }
+
+    fn pbx_effect(&mut self, now: Time, account: AccountId, effect: pbx::Effect) {
+        match effect {
+            pbx::Effect::Dial {
+                call,
+                leg,
+                for_leg,
+                target,
+                caller,
+            } => {
+                let dial = dial::Dial {
+                    call,
+                    leg,
+                    for_leg,
+                    target,
+                    caller,
+                };
+                self.dial(now, account, &dial);
+            }
+            pbx::Effect::Ring { leg } => self.ring(now, leg),
+            pbx::Effect::EarlyMedia { leg, from } => self.early_media(now, leg, from),
+            pbx::Effect::Answer { leg, with } => self.answer(now, leg, with),
+            pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
+            pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
+        }
+    }
+
+    fn account_fault(&mut self, now: Time, id: AccountId) {
+        self.faults += 1;
+        self.set_wake(id, None);
+        if let Some(account) = self.accounts.get_mut(&id) {
+            *account = Account::new(account.plan().clone());
+        }
+        for leg in self.legs.of_account(id) {
+            self.hang_up(now, leg, HangupCause::AccountFault);
+        }
+        self.effects.push(Effect::CloseCalls {
+            account: id,
+            at: now,
+        });
+    }
+
+    fn set_wake(&mut self, account: AccountId, at: Option<Time>) {
+        let before = match at {
+            Some(at) => self.wake_of.insert(account, at),
+            None => self.wake_of.remove(&account),
+        };
+        if before == at {
+            return;
+        }
+        if let Some(before) = before {
+            self.wakes.remove(&(before, account));
+        }
+        if let Some(at) = at {
+            self.wakes.insert((at, account));
+        }
+    }
+
+    /// Keeps a call's media report with the call.
+    fn emit_leg_closed(&mut self, now: Time, closed: legs::Closed, report: pbx::LegReport) {
+        let legs::Closed {
+            account,
+            call,
+            leg,
+            role,
+        } = closed;
+        let fact = pbx::Fact::LegClosed { leg, role, report };
+        self.effects.push(Effect::Emit(pbx::Event {
+            at: now,
+            account,
+            call,
+            fact,
+        }));
+    }
+}
+
+/// Pieces of work in one step before the rest waits for the next one.
+const MAX_WORK_PER_STEP: usize = 100_000;

@@ -1,0 +1,501 @@
+//! Outgoing legs: a device or a trunk is called, and one outcome is told.
+
+use std::net::SocketAddr;
+
+use clock::Time;
+use media::{Command, Description, Local, offer_from};
+use pbx::{AccountId, CallId, CallerId, Failure, HangupCause, LegId, Target};
+use sip::{Destination, DialogId, Invite, NatPolicy, Party, Transport};
+
+use crate::directory::TrunkRef;
+use crate::legs::{Dialling, Leg, Media, Retry, Role, State, latch_of};
+use crate::{Effect, Engine, Work};
+
+/// What an account wants called.
+pub(crate) struct Dial {
+    pub(crate) call: CallId,
+    pub(crate) leg: LegId,
+    pub(crate) for_leg: LegId,
+    pub(crate) target: Target,
+    pub(crate) caller: CallerId,
+}
+
+/// One way to reach the target.
+struct Way {
+    to: Destination,
+    uri: String,
+    policy: NatPolicy,
+}
+
+impl Engine {
+    /// Calls the target. What goes wrong here is told to the account like any other failure.
+    pub(crate) fn dial(&mut self, now: Time, account: AccountId, dial: &Dial) {
+        let (leg, role) = (dial.leg, role_of(&dial.target));
+        if let Some(caller) = self.legs.leg_mut(dial.for_leg) {
+            caller.call = Some(dial.call);
+        }
+        let failure = match self.try_dial(now, account, dial, role) {
+            Ok(()) => return,
+            Err(failure) => failure,
+        };
+        self.work
+            .push_back(Work::Pbx(account, pbx::Input::Failed { leg, failure }));
+    }
+
+    fn try_dial(
+        &mut self,
+        now: Time,
+        account: AccountId,
+        dial: &Dial,
+        role: Role,
+    ) -> Result<(), Failure> {
+        let ways = self.ways(now, account, &dial.target)?;
+        let (first, rest) = ways.split_first().ok_or(Failure::Unreachable)?;
+        let sdp_for = self
+            .legs
+            .leg(dial.for_leg)
+            .and_then(|caller| caller.media.theirs.clone());
+        let caller_offer = sdp_for.ok_or(Failure::Incompatible)?;
+        self.add_leg(account, dial, role, first.to.remote)?;
+        let sdp = self
+            .describe(dial.leg, |local| Ok(offer_from(&caller_offer, local)))
+            .ok_or(Failure::Incompatible)?;
+        let invite = self.invite_for(account, dial, first, sdp);
+        match &dial.target {
+            // Every registration of a device rings; a trunk's other addresses only stand by.
+            Target::Device { .. } => {
+                for way in rest {
+                    let (to, uri) = (way.to, way.uri.clone());
+                    self.send_invite(
+                        now,
+                        dial.leg,
+                        Invite {
+                            to,
+                            uri,
+                            ..invite.clone()
+                        },
+                    );
+                }
+            }
+            Target::Trunk { .. } => {
+                let addresses = rest.iter().map(|way| way.to.remote).collect();
+                self.set_retry(
+                    dial.leg,
+                    Retry {
+                        invite: invite.clone(),
+                        addresses,
+                    },
+                );
+            }
+        }
+        self.send_invite(now, dial.leg, invite);
+        Ok(())
+    }
+
+    /// The ways to the target, best first.
+    fn ways(
+        &mut self,
+        now: Time,
+        account: AccountId,
+        target: &Target,
+    ) -> Result<Vec<Way>, Failure> {
+        match target {
+            Target::Device { username } => {
+                let aor = self.directory.aor(account, username);
+                let bindings = self.registrar.bindings(aor, now);
+                let way = |binding: &sip::Binding| Way {
+                    to: binding.destination,
+                    uri: binding.uri.clone(),
+                    policy: NatPolicy::Symmetric,
+                };
+                Ok(bindings.map(way).collect())
+            }
+            Target::Trunk { name, number } => {
+                let trunk = TrunkRef {
+                    account,
+                    name: name.clone(),
+                };
+                let state = self.trunks.state(&trunk).ok_or(Failure::Unreachable)?;
+                let way = |remote: &SocketAddr| Way {
+                    to: Destination {
+                        transport: state.transport,
+                        remote: *remote,
+                        flow: None,
+                    },
+                    uri: state.uri(number),
+                    policy: NatPolicy::ByContact,
+                };
+                Ok(state.addresses.iter().map(way).collect())
+            }
+        }
+    }
+
+    /// A leg with its media path, on the thread of the caller's.
+    fn add_leg(
+        &mut self,
+        account: AccountId,
+        dial: &Dial,
+        role: Role,
+        remote: SocketAddr,
+    ) -> Result<(), Failure> {
+        let beside = self.port_of(dial.for_leg).ok_or(Failure::Unavailable)?;
+        let port = self.ports.take_beside(beside).ok_or(Failure::Unavailable)?;
+        self.effects
+            .push(Effect::Media(Command::Claim { path: port.path }));
+        let dialling = Dialling {
+            branches: Vec::new(),
+            failure: None,
+            retry: None,
+            early: None,
+        };
+        let leg = Leg {
+            account,
+            call: Some(dial.call),
+            media: Media::new(None, latch_of(&role, remote.ip())),
+            role,
+            state: State::Dialling(dialling),
+            other: Some(dial.for_leg),
+        };
+        self.legs.insert(dial.leg, leg);
+        self.legs.set_port(dial.leg, port);
+        Ok(())
+    }
+
+    fn invite_for(&self, account: AccountId, dial: &Dial, way: &Way, sdp: Vec<u8>) -> Invite {
+        let (domain, credentials) = match &dial.target {
+            Target::Device { .. } => (self.domain_of(account), None),
+            Target::Trunk { name, .. } => {
+                let trunk = TrunkRef {
+                    account,
+                    name: name.clone(),
+                };
+                let state = self.trunks.state(&trunk);
+                let credentials = state.and_then(|state| state.credentials.clone());
+                (
+                    state
+                        .map(|state| state.host.to_string())
+                        .unwrap_or_default(),
+                    credentials,
+                )
+            }
+        };
+        let from = party(&dial.caller, &domain);
+        // RFC 3325: the carrier is told who calls even when the called party is not.
+        let headers = match (&dial.target, &dial.caller.number) {
+            (Target::Trunk { .. }, Some(_)) => {
+                vec![("P-Asserted-Identity".to_owned(), format!("<{}>", from.uri))]
+            }
+            (Target::Trunk { .. }, None) => vec![("Privacy".to_owned(), "id".to_owned())],
+            (Target::Device { .. }, _) => Vec::new(),
+        };
+        let to_uri = match &dial.target {
+            Target::Device { username } => format!("sip:{}@{domain}", escape_user(username)),
+            Target::Trunk { .. } => way.uri.clone(),
+        };
+        Invite {
+            to: way.to,
+            uri: way.uri.clone(),
+            from,
+            to_party: Party {
+                display: None,
+                uri: to_uri,
+            },
+            contact_user: None,
+            headers,
+            sdp,
+            credentials,
+            symmetric: way.policy,
+            max_forwards: INITIAL_MAX_FORWARDS,
+        }
+    }
+
+    fn send_invite(&mut self, now: Time, leg: LegId, invite: Invite) {
+        let dialog = self.ua.next_dialog_id();
+        self.legs.add_branch(leg, dialog);
+        let outputs = self.ua.invite(now, dialog, invite);
+        self.carry_out(outputs);
+    }
+
+    fn set_retry(&mut self, leg: LegId, retry: Retry) {
+        if let Some(dialling) = self.dialling(leg) {
+            dialling.retry = Some(Box::new(retry));
+        }
+    }
+
+    fn dialling(&mut self, leg: LegId) -> Option<&mut Dialling> {
+        match &mut self.legs.leg_mut(leg)?.state {
+            State::Dialling(dialling) => Some(dialling),
+            State::Calling(_) | State::Talking { .. } => None,
+        }
+    }
+
+    fn domain_of(&self, account: AccountId) -> String {
+        self.plan(account)
+            .map(|plan| plan.domain.to_string())
+            .unwrap_or_default()
+    }
+
+    /// A provisional answer: it rings, or it sends audio already.
+    pub(crate) fn provisional(&mut self, dialog: DialogId, sdp: Option<Vec<u8>>) {
+        let Some(id) = self.legs.of_dialog(dialog) else {
+            return;
+        };
+        let early = sdp.and_then(|sdp| Description::parse(&sdp).ok());
+        let Some(leg) = self.legs.leg_mut(id) else {
+            return;
+        };
+        let account = leg.account;
+        let input = match (&mut leg.state, early) {
+            (State::Dialling(dialling), Some(early))
+                if dialling.early.is_none_or(|known| known == dialog) =>
+            {
+                dialling.early = Some(dialog);
+                leg.media.theirs = Some(early);
+                pbx::Input::Progress { leg: id }
+            }
+            _ => pbx::Input::Ringing { leg: id },
+        };
+        self.work.push_back(Work::Pbx(account, input));
+    }
+
+    /// The first branch to answer is the leg; the others are told so.
+    pub(crate) fn accepted(&mut self, now: Time, dialog: DialogId, sdp: Option<Vec<u8>>) {
+        let Some(id) = self.legs.of_dialog(dialog) else {
+            return;
+        };
+        let early = self.dialling(id).and_then(|dialling| dialling.early);
+        for other in self.legs.answered(id, dialog) {
+            let reason = crate::session::reason_of(HangupCause::AnsweredElsewhere);
+            let outputs = self.ua.hang_up(now, other, reason);
+            self.carry_out(outputs);
+        }
+        let answer = sdp.map(|sdp| Description::parse(&sdp));
+        let Some(leg) = self.legs.leg_mut(id) else {
+            return;
+        };
+        let account = leg.account;
+        let usable = match answer {
+            Some(Ok(answer)) => {
+                leg.media.theirs = Some(answer);
+                true
+            }
+            // The answer came with the provisional response (RFC 3261 §13.2.1).
+            None => early == Some(dialog) && leg.media.theirs.is_some(),
+            Some(Err(_)) => false,
+        };
+        if usable {
+            self.work
+                .push_back(Work::Pbx(account, pbx::Input::Answered { leg: id }));
+        } else {
+            self.hang_up(now, id, HangupCause::Incompatible);
+            let failure = Failure::Incompatible;
+            self.work
+                .push_back(Work::Pbx(account, pbx::Input::Failed { leg: id, failure }));
+        }
+    }
+
+    /// A branch was refused. The leg has failed when no branch and no other address is left.
+    pub(crate) fn refused(&mut self, now: Time, dialog: DialogId, code: u16) {
+        let Some(id) = self.legs.of_dialog(dialog) else {
+            return;
+        };
+        self.legs.drop_branch(dialog);
+        let failure = failure_of(code);
+        let Some(dialling) = self.dialling(id) else {
+            return;
+        };
+        let telling = dialling
+            .failure
+            .map_or(failure, |known| more_telling(known, failure));
+        dialling.failure = Some(telling);
+        if !dialling.branches.is_empty() || self.try_next_address(now, id, failure) {
+            return;
+        }
+        let account = self.legs.leg(id).map(|leg| leg.account);
+        self.close_leg(id);
+        if let Some(account) = account {
+            let input = pbx::Input::Failed {
+                leg: id,
+                failure: telling,
+            };
+            self.work.push_back(Work::Pbx(account, input));
+        }
+    }
+
+    /// RFC 3263 §4.3: a server that does not answer is followed by the next one.
+    fn try_next_address(&mut self, now: Time, leg: LegId, failure: Failure) -> bool {
+        if !matches!(
+            failure,
+            Failure::Unavailable | Failure::Timeout | Failure::Unreachable
+        ) {
+            return false;
+        }
+        let Some(retry) = self
+            .dialling(leg)
+            .and_then(|dialling| dialling.retry.as_mut())
+        else {
+            return false;
+        };
+        if retry.addresses.is_empty() {
+            return false;
+        }
+        let remote = retry.addresses.remove(0);
+        let mut invite = retry.invite.clone();
+        invite.to.remote = remote;
+        self.send_invite(now, leg, invite);
+        true
+    }
+
+    /// Writes our description of a leg's media with `write`, keeping the version when nothing
+    /// changed (RFC 3264 §8). `None` when the leg has no path or the two sides share no codec.
+    pub(crate) fn describe(
+        &mut self,
+        leg: LegId,
+        write: impl Fn(Local) -> Result<Vec<u8>, media::Incompatible>,
+    ) -> Option<Vec<u8>> {
+        let address = self.settings.media_address;
+        let media = &mut self.legs.leg_mut(leg)?.media;
+        let rtp_port = media.port?.rtp_port;
+        let local = |version| Local {
+            address,
+            rtp_port,
+            session: leg.0,
+            version,
+        };
+        let same_version = write(local(media.version)).ok()?;
+        if media.ours.as_ref() == Some(&same_version) {
+            return Some(same_version);
+        }
+        media.version += 1;
+        let description = write(local(media.version)).ok()?;
+        media.ours = Some(description.clone());
+        Some(description)
+    }
+
+    /// The leg's media path, taken from stock when it has none yet.
+    fn port_of(&mut self, leg: LegId) -> Option<media::Port> {
+        if let Some(port) = self.legs.leg(leg)?.media.port {
+            return Some(port);
+        }
+        let port = self.ports.take()?;
+        self.effects
+            .push(Effect::Media(Command::Claim { path: port.path }));
+        self.legs.set_port(leg, port);
+        Some(port)
+    }
+}
+
+fn role_of(target: &Target) -> Role {
+    match target {
+        Target::Device { username } => Role::Device(username.clone()),
+        Target::Trunk { name, .. } => Role::Trunk(name.clone()),
+    }
+}
+
+/// The caller as a From header names it; anonymous as RFC 3323 §4.1.1.3 writes it.
+fn party(caller: &CallerId, domain: &str) -> Party {
+    match &caller.number {
+        Some(number) => Party {
+            display: caller.name.clone(),
+            uri: format!("sip:{}@{domain}", escape_user(number)),
+        },
+        None => Party {
+            display: Some("Anonymous".to_owned()),
+            uri: "sip:anonymous@anonymous.invalid".to_owned(),
+        },
+    }
+}
+
+/// Text as the user part of a URI (RFC 3261 §25.1): everything unusual as `%41`.
+pub(crate) fn escape_user(text: &str) -> String {
+    const HEX: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/#".contains(&byte) && byte != b'#' {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.extend(['%', digit(byte >> 4), digit(byte & 0x0f)]);
+        }
+    }
+    escaped
+}
+
+/// What a status code on our INVITE means to call control.
+fn failure_of(code: u16) -> Failure {
+    match code {
+        486 | 600 => Failure::Busy,
+        403 | 603 | 607 => Failure::Declined,
+        480 | 487 => Failure::NoAnswer,
+        404 | 410 | 484 | 604 => Failure::NotFound,
+        415 | 488 | 606 => Failure::Incompatible,
+        408 => Failure::Timeout,
+        500..=599 => Failure::Unavailable,
+        _ => Failure::Rejected,
+    }
+}
+
+/// Of two branches' failures the one that says more about the person (RFC 3261 §16.7, by meaning).
+fn more_telling(one: Failure, other: Failure) -> Failure {
+    const ORDER: [Failure; 9] = [
+        Failure::Busy,
+        Failure::Declined,
+        Failure::NoAnswer,
+        Failure::NotFound,
+        Failure::Incompatible,
+        Failure::Rejected,
+        Failure::Unavailable,
+        Failure::Timeout,
+        Failure::Unreachable,
+    ];
+    ORDER
+        .into_iter()
+        .find(|failure| *failure == one || *failure == other)
+        .unwrap_or(one)
+}
+
+/// RFC 3261 §8.1.1.6.
+const INITIAL_MAX_FORWARDS: u8 = 70;
+
+/// The `sip` transport of a trunk.
+pub(crate) fn transport_of(transport: pbx::Transport) -> Transport {
+    match transport {
+        pbx::Transport::Udp => Transport::Udp,
+        pbx::Transport::Tcp => Transport::Tcp,
+        pbx::Transport::Tls => Transport::Tls,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_parts_are_escaped() {
+        for (text, expect) in [
+            ("1010", "1010"),
+            ("+61298765432", "+61298765432"),
+            ("a b@c", "a%20b%40c"),
+            ("x:y%#", "x%3Ay%25%23"),
+            ("é\r\n", "%C3%A9%0D%0A"),
+        ] {
+            assert_eq!(escape_user(text), expect);
+        }
+    }
+
+    #[test]
+    fn the_most_telling_failure_of_two_branches_counts() {
+        use Failure::{Busy, Declined, Timeout, Unavailable, Unreachable};
+        for (one, other, expect) in [
+            (Busy, Timeout, Busy),
+            (Unreachable, Declined, Declined),
+            (Timeout, Unavailable, Unavailable),
+            (Busy, Busy, Busy),
+        ] {
+            assert_eq!(more_telling(one, other), expect);
+            assert_eq!(more_telling(other, one), expect);
+        }
+    }
+}

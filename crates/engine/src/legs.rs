@@ -1,0 +1,258 @@
+//! The legs of all calls: which dialog, which media path, and which other leg each belongs to.
+//!
+//! A table and its look-ups; what happens to a leg is told in `dial`, `session` and `front`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use media::{Description, Latch, PathId, Port};
+use pbx::{AccountId, CallId, Failure, LegId};
+use sip::{DialogId, Invite};
+
+/// One side of a call.
+pub(crate) struct Leg {
+    pub(crate) account: AccountId,
+    /// `None` until the first leg is dialled for it.
+    pub(crate) call: Option<CallId>,
+    pub(crate) role: Role,
+    pub(crate) state: State,
+    pub(crate) media: Media,
+    /// The leg it talks with, or was dialled for.
+    pub(crate) other: Option<LegId>,
+}
+
+/// What a leg is to its call.
+#[derive(Clone, Debug)]
+pub(crate) enum Role {
+    Caller,
+    Device(Arc<str>),
+    Trunk(Arc<str>),
+}
+
+impl Role {
+    /// As kept with the call.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Caller => "caller".to_owned(),
+            Self::Device(username) => format!("device {username}"),
+            Self::Trunk(name) => format!("trunk {name}"),
+        }
+    }
+}
+
+/// How far a leg has come.
+pub(crate) enum State {
+    /// It called us and waits for an answer.
+    Calling(DialogId),
+    /// We call it.
+    Dialling(Dialling),
+    /// Answered.
+    Talking {
+        dialog: DialogId,
+        /// The offer we passed on to it, which its other leg waits for.
+        asked: Option<Asked>,
+    },
+}
+
+/// An outgoing leg before its answer.
+pub(crate) struct Dialling {
+    /// One for each registration of the device that still rings; the first to answer wins.
+    pub(crate) branches: Vec<DialogId>,
+    /// The most telling failure of the branches that ended.
+    pub(crate) failure: Option<Failure>,
+    /// Where else the same call can be sent when the first address does not answer.
+    pub(crate) retry: Option<Box<Retry>>,
+    /// The branch whose audio the caller hears before the answer.
+    pub(crate) early: Option<DialogId>,
+}
+
+/// A trunk's other addresses, best first.
+pub(crate) struct Retry {
+    pub(crate) invite: Invite,
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// An offer of one leg that its other leg has been asked to answer.
+pub(crate) struct Asked {
+    pub(crate) by: LegId,
+    pub(crate) offer: Description,
+}
+
+/// The media side of a leg.
+pub(crate) struct Media {
+    pub(crate) port: Option<Port>,
+    /// What the peer described last.
+    pub(crate) theirs: Option<Description>,
+    /// What we described last.
+    pub(crate) ours: Option<Vec<u8>>,
+    /// Version of `ours`.
+    pub(crate) version: u64,
+    pub(crate) latch: Latch,
+}
+
+impl Media {
+    pub(crate) fn new(theirs: Option<Description>, latch: Latch) -> Self {
+        Self {
+            port: None,
+            theirs,
+            ours: None,
+            version: 0,
+            latch,
+        }
+    }
+}
+
+/// Phones may sit behind a NAT, carriers do not.
+pub(crate) fn latch_of(role: &Role, signalling: IpAddr) -> Latch {
+    match role {
+        Role::Trunk(_) => Latch::Exact,
+        Role::Caller | Role::Device(_) => Latch::Restricted { signalling },
+    }
+}
+
+impl Leg {
+    /// The one dialog of a leg that does not fork.
+    pub(crate) fn dialog(&self) -> Option<DialogId> {
+        match &self.state {
+            State::Calling(dialog) | State::Talking { dialog, .. } => Some(*dialog),
+            State::Dialling(_) => None,
+        }
+    }
+
+    fn dialogs(&self) -> Vec<DialogId> {
+        match &self.state {
+            State::Calling(dialog) | State::Talking { dialog, .. } => vec![*dialog],
+            State::Dialling(dialling) => dialling.branches.clone(),
+        }
+    }
+}
+
+/// A leg that is over, whose media path has yet to report.
+pub(crate) struct Closed {
+    pub(crate) account: AccountId,
+    pub(crate) call: CallId,
+    pub(crate) leg: LegId,
+    pub(crate) role: String,
+}
+
+/// Every leg of the node.
+#[derive(Default)]
+pub(crate) struct Legs {
+    all: BTreeMap<LegId, Leg>,
+    by_dialog: BTreeMap<DialogId, LegId>,
+    by_path: BTreeMap<PathId, LegId>,
+    closing: BTreeMap<PathId, Closed>,
+}
+
+impl Legs {
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn insert(&mut self, id: LegId, leg: Leg) {
+        for dialog in leg.dialogs() {
+            self.by_dialog.insert(dialog, id);
+        }
+        self.all.insert(id, leg);
+    }
+
+    pub(crate) fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.all.get(&id)
+    }
+
+    pub(crate) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.all.get_mut(&id)
+    }
+
+    /// The leg of a dialog. A dialog whose leg is over is nobody's.
+    pub(crate) fn of_dialog(&self, dialog: DialogId) -> Option<LegId> {
+        self.by_dialog.get(&dialog).copied()
+    }
+
+    pub(crate) fn of_path(&self, path: PathId) -> Option<LegId> {
+        self.by_path.get(&path).copied()
+    }
+
+    pub(crate) fn of_account(&self, account: AccountId) -> Vec<LegId> {
+        let is_its = |(id, leg): (&LegId, &Leg)| (leg.account == account).then_some(*id);
+        self.all.iter().filter_map(is_its).collect()
+    }
+
+    /// Gives a leg its media path.
+    pub(crate) fn set_port(&mut self, id: LegId, port: Port) {
+        if let Some(leg) = self.all.get_mut(&id) {
+            leg.media.port = Some(port);
+            self.by_path.insert(port.path, id);
+        }
+    }
+
+    /// One more branch of an outgoing leg.
+    pub(crate) fn add_branch(&mut self, id: LegId, dialog: DialogId) {
+        if let Some(Leg {
+            state: State::Dialling(dialling),
+            ..
+        }) = self.all.get_mut(&id)
+        {
+            dialling.branches.push(dialog);
+            self.by_dialog.insert(dialog, id);
+        }
+    }
+
+    /// A branch is over.
+    pub(crate) fn drop_branch(&mut self, dialog: DialogId) {
+        let id = self.by_dialog.remove(&dialog);
+        if let Some(Leg {
+            state: State::Dialling(dialling),
+            ..
+        }) = id.and_then(|id| self.all.get_mut(&id))
+        {
+            dialling.branches.retain(|branch| *branch != dialog);
+        }
+    }
+
+    /// The branch that answered is the leg from now on. Gives the others.
+    pub(crate) fn answered(&mut self, id: LegId, dialog: DialogId) -> Vec<DialogId> {
+        let Some(leg) = self.all.get_mut(&id) else {
+            return Vec::new();
+        };
+        let mut others = leg.dialogs();
+        others.retain(|other| *other != dialog);
+        for other in &others {
+            self.by_dialog.remove(other);
+        }
+        leg.state = State::Talking {
+            dialog,
+            asked: None,
+        };
+        others
+    }
+
+    /// Takes a leg out. Gives it and the dialogs it still had.
+    pub(crate) fn remove(&mut self, id: LegId) -> Option<(Leg, Vec<DialogId>)> {
+        let leg = self.all.remove(&id)?;
+        let dialogs = leg.dialogs();
+        for dialog in &dialogs {
+            self.by_dialog.remove(dialog);
+        }
+        if let Some(port) = leg.media.port {
+            self.by_path.remove(&port.path);
+            if let Some(call) = leg.call {
+                let role = leg.role.describe();
+                let closed = Closed {
+                    account: leg.account,
+                    call,
+                    leg: id,
+                    role,
+                };
+                self.closing.insert(port.path, closed);
+            }
+        }
+        Some((leg, dialogs))
+    }
+
+    /// The leg whose path has reported.
+    pub(crate) fn closed(&mut self, path: PathId) -> Option<Closed> {
+        self.closing.remove(&path)
+    }
+}
