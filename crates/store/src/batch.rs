@@ -1,0 +1,109 @@
+//! What one transaction writes.
+
+use std::sync::Arc;
+
+use clock::Time;
+use pbx::cdr::UserCall;
+use pbx::{AccountId, CallId, Event, Trigger};
+
+use crate::delivery::{DeliveryId, Fate};
+
+/// Everything that is committed together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// Rows to write over those with the same call, user and side. A listed row never changes again.
+    pub rows: Vec<UserCall>,
+    /// What webhook endpoints must be told, in order.
+    pub deliveries: Vec<NewDelivery>,
+    /// How attempts to tell them went.
+    pub attempts: Vec<AttemptResult>,
+    /// The node was alive at this instant.
+    pub heartbeat: Option<Time>,
+}
+
+/// A delivery before it has its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Whose endpoint.
+    pub account: AccountId,
+    /// The endpoint's name in the account.
+    pub endpoint: Arc<str>,
+    /// The call it tells of.
+    pub call: CallId,
+    /// What it tells.
+    pub trigger: Trigger,
+    /// The body, rendered once.
+    pub body: Arc<[u8]>,
+    /// When it happened.
+    pub at: Time,
+}
+
+/// How one attempt to deliver went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptResult {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// When the attempt was over.
+    pub at: Time,
+    /// What becomes of the delivery.
+    pub fate: Fate,
+    /// The status the receiver answered with.
+    pub status: Option<u16>,
+    /// Why there was no good answer, in words.
+    pub error: Option<String>,
+}
+
+/// What may be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erase {
+    /// Deliveries that are delivered or failed, and older than this.
+    Deliveries {
+        /// Younger ones stay.
+        before: Time,
+    },
+    /// Rows of one account, with their calls' events. The counters go down with them.
+    UserCalls {
+        /// Whose.
+        account: AccountId,
+        /// Calls that started later stay.
+        before: Time,
+    },
+    /// Events of ended calls.
+    Events {
+        /// Calls that began later stay.
+        before: Time,
+    },
+}
+
+/// How far a commit reaches before it is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Survives the end of the process.
+    Process,
+    /// Survives the loss of power as well.
+    Power,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.rows.is_empty()
+            && self.deliveries.is_empty()
+            && self.attempts.is_empty()
+            && self.heartbeat.is_none()
+    }
+
+    /// A commit waits for the disk only if somebody outside may act on it: a webhook is sent, a
+    /// row is listed. Anything else is on the disk with the next one that waits, in the same order,
+    /// so power loss leaves a prefix; an attempt that it forgets is made again, which is allowed.
+    pub(crate) fn durability(&self) -> Durability {
+        if self.deliveries.is_empty() && !self.rows.iter().any(|row| row.listed) {
+            Durability::Process
+        } else {
+            Durability::Power
+        }
+    }
+}

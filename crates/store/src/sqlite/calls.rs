@@ -1,0 +1,139 @@
+//! Call rows and, in the same transaction, the counters of those that are listed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clock::Time;
+use pbx::cdr::{Side, UserCall, UserCallKind};
+use pbx::{AccountId, CallId};
+use rusqlite::{Connection, Row, params};
+
+use super::counters::Changes;
+use super::subjects::Subjects;
+use super::value::{account, call, int, millis, optional_time, time, unsigned};
+use crate::error::StoreError;
+use crate::query::side_of;
+
+/// The columns [`read`] takes.
+pub(super) const COLUMNS: &str = "account, call, side, answered, caller_id, caller_name, \
+     dest_number, user_name, user_number, call_start_ms, connected_ms, ended_ms, call_seconds, \
+     conversation_seconds";
+
+const UPSERT: &str = "
+    INSERT INTO user_calls (
+        subject, call_start_ms, call, side, listed, account, user_number, user_name, answered,
+        caller_id, caller_name, dest_number, connected_ms, ended_ms, call_seconds,
+        conversation_seconds)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+    ON CONFLICT (subject, call_start_ms, call, side) DO UPDATE SET
+        listed = excluded.listed, answered = excluded.answered, caller_id = excluded.caller_id,
+        caller_name = excluded.caller_name, dest_number = excluded.dest_number,
+        connected_ms = excluded.connected_ms, ended_ms = excluded.ended_ms,
+        call_seconds = excluded.call_seconds, conversation_seconds = excluded.conversation_seconds
+    WHERE listed = 0";
+
+/// Writes rows over those with the same key. One that is listed counts, once.
+pub(super) fn write(
+    connection: &Connection,
+    subjects: &mut Subjects,
+    rows: &[UserCall],
+) -> Result<(), StoreError> {
+    let mut changes = Changes::default();
+    for row in last_of_each(rows).into_values() {
+        let subject = subjects.user(connection, row.account, &row.user_number, &row.user_name)?;
+        if upsert(connection, subject, row)? && row.listed {
+            let start = millis(row.call_start_at);
+            changes.add(subject, start, 1);
+            changes.add(subjects.everyone(connection, row.account)?, start, 1);
+        }
+    }
+    changes.apply(connection)
+}
+
+/// A batch often holds several states of one row: only the last one is written, and none after the
+/// one that is listed.
+fn last_of_each(rows: &[UserCall]) -> BTreeMap<(AccountId, CallId, &str, Side), &UserCall> {
+    let mut last = BTreeMap::<_, &UserCall>::new();
+    for row in rows {
+        let key = (row.account, row.call, &*row.user_number, side_of(row.kind));
+        let slot = last.entry(key).or_insert(row);
+        if !slot.listed {
+            *slot = row;
+        }
+    }
+    last
+}
+
+/// Whether the row was written: a listed one never changes again.
+fn upsert(connection: &Connection, subject: i64, row: &UserCall) -> Result<bool, StoreError> {
+    let changed = connection.prepare_cached(UPSERT)?.execute(params![
+        subject,
+        millis(row.call_start_at),
+        int(row.call.0),
+        side_number(side_of(row.kind)),
+        row.listed,
+        row.account.0,
+        row.user_number,
+        row.user_name,
+        is_answered(row.kind),
+        row.caller_id,
+        row.caller_name,
+        row.dest_number,
+        row.connected_at.map(millis),
+        row.ended_at.map(millis),
+        row.call_duration_seconds,
+        row.conversation_duration_seconds,
+    ])?;
+    Ok(changed > 0)
+}
+
+/// A listed row as [`COLUMNS`] gives it.
+pub(super) fn read(row: &Row<'_>) -> Result<UserCall, StoreError> {
+    Ok(UserCall {
+        account: account(row, 0)?,
+        call: call(row, 1)?,
+        kind: kind(row.get(2)?, row.get(3)?),
+        caller_id: row.get(4)?,
+        caller_name: row.get(5)?,
+        dest_number: row.get(6)?,
+        user_name: shared(row, 7)?,
+        user_number: shared(row, 8)?,
+        call_start_at: time(row, 9, Time::from_millis)?,
+        connected_at: optional_time(row, 10, Time::from_millis)?,
+        ended_at: optional_time(row, 11, Time::from_millis)?,
+        call_duration_seconds: unsigned(row, 12)?,
+        conversation_duration_seconds: unsigned(row, 13)?,
+        listed: true,
+    })
+}
+
+fn shared(row: &Row<'_>, column: usize) -> Result<Arc<str>, StoreError> {
+    Ok(Arc::from(
+        row.get_ref(column)?
+            .as_str()
+            .map_err(rusqlite::Error::from)?,
+    ))
+}
+
+pub(super) fn side_number(side: Side) -> i64 {
+    match side {
+        Side::Inbound => 0,
+        Side::Outbound => 1,
+    }
+}
+
+fn is_answered(kind: UserCallKind) -> bool {
+    match kind {
+        UserCallKind::UserInboundAnswered | UserCallKind::UserOutboundAnswered => true,
+        UserCallKind::UserInboundMissed | UserCallKind::UserOutboundUnanswered => false,
+    }
+}
+
+fn kind(side: i64, answered: bool) -> UserCallKind {
+    match (side, answered) {
+        (0, true) => UserCallKind::UserInboundAnswered,
+        (0, false) => UserCallKind::UserInboundMissed,
+        (_, true) => UserCallKind::UserOutboundAnswered,
+        (_, false) => UserCallKind::UserOutboundUnanswered,
+    }
+}

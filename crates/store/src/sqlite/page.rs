@@ -1,0 +1,313 @@
+//! Pages of call rows, at any offset, with exact totals.
+//!
+//! Rows of the order are thought of as numbered from the oldest. Counters turn an instant into such a
+//! number and a number into an hour; only inside one hour is an index stepped through. So every
+//! filter and both orders come down to one run of numbers.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use pbx::AccountId;
+use pbx::cdr::UserCall;
+use rusqlite::{Connection, ToSql, params};
+
+use super::calls::{self, COLUMNS, side_number};
+use super::counters::Tally;
+use super::subjects::{self, User};
+use super::value::{int, millis, millis_up, unsigned};
+use crate::counts::{HOUR_MS, Slot};
+use crate::error::StoreError;
+use crate::query::{MAX_PAGE_ROWS, Order, Page, Position, UserCallQuery, side_of};
+
+/// Cuts the page that the query asks for.
+pub(super) fn user_calls(
+    connection: &Connection,
+    query: &UserCallQuery,
+) -> Result<Page, StoreError> {
+    if query.call.is_some() {
+        return of_call(connection, query);
+    }
+    let Some(scope) = Scope::find(connection, query)? else {
+        return Ok(Page::default());
+    };
+    let matching = scope.matching(query)?;
+    let total = matching.end - matching.start;
+    let wanted = cut(scope.behind(matching, query)?, query);
+    let mut rows = scope.rows(wanted)?;
+    if query.order == Order::NewestFirst {
+        rows.reverse();
+    }
+    Ok(Page { rows, total })
+}
+
+/// The numbers of a page among the numbers that are left.
+fn cut(left: Range<u64>, query: &UserCallQuery) -> Range<u64> {
+    let limit = u64::from(query.limit.min(MAX_PAGE_ROWS));
+    match query.order {
+        Order::OldestFirst => {
+            let start = left.start.saturating_add(query.offset).min(left.end);
+            start..start.saturating_add(limit).min(left.end)
+        }
+        Order::NewestFirst => {
+            let end = left.end.saturating_sub(query.offset).max(left.start);
+            end.saturating_sub(limit).max(left.start)..end
+        }
+    }
+}
+
+/// Whose rows are numbered.
+enum Whom {
+    Everyone(AccountId),
+    Users(Vec<User>),
+}
+
+struct Scope<'a> {
+    connection: &'a Connection,
+    whom: Whom,
+    tally: Tally<'a>,
+}
+
+/// Whether the row at a position is counted with those before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Before,
+    Through,
+}
+
+impl<'a> Scope<'a> {
+    /// `None` when nobody with a listed call is meant.
+    fn find(connection: &'a Connection, query: &UserCallQuery) -> Result<Option<Self>, StoreError> {
+        let (whom, subjects) = match &query.users {
+            None => {
+                let everyone = subjects::find_everyone(connection, query.account)?;
+                (
+                    Whom::Everyone(query.account),
+                    everyone.into_iter().collect(),
+                )
+            }
+            Some(names) => {
+                let users = subjects::find_users(connection, query.account, names)?;
+                let subjects = users.iter().map(|user| user.subject).collect();
+                (Whom::Users(users), subjects)
+            }
+        };
+        let tally = Tally::load(connection, subjects)?;
+        Ok((tally.total() > 0).then_some(Self {
+            connection,
+            whom,
+            tally,
+        }))
+    }
+
+    /// The numbers of the rows that the filters let through.
+    fn matching(&self, query: &UserCallQuery) -> Result<Range<u64>, StoreError> {
+        let start = match query.from {
+            Some(from) => self.before_instant(millis_up(from))?,
+            None => 0,
+        };
+        let end = match query.to_exclusive {
+            Some(to) => self.before_instant(millis_up(to))?,
+            None => self.tally.total(),
+        };
+        Ok(start..end.max(start))
+    }
+
+    /// Of these numbers, those behind the query's position.
+    fn behind(
+        &self,
+        matching: Range<u64>,
+        query: &UserCallQuery,
+    ) -> Result<Range<u64>, StoreError> {
+        let Range { start, end } = matching;
+        let Some(position) = &query.after else {
+            return Ok(start..end);
+        };
+        Ok(match query.order {
+            Order::OldestFirst => {
+                self.before_position(position, Bound::Through)?
+                    .clamp(start, end)..end
+            }
+            Order::NewestFirst => {
+                start
+                    ..self
+                        .before_position(position, Bound::Before)?
+                        .clamp(start, end)
+            }
+        })
+    }
+
+    /// How many rows start before this millisecond.
+    fn before_instant(&self, ms: i64) -> Result<u64, StoreError> {
+        let slot = Slot::of(ms);
+        let before_hour = self.tally.before(slot)?;
+        if slot.start_ms() == ms {
+            return Ok(before_hour);
+        }
+        let inside = "call_start_ms >= ?2 AND call_start_ms < ?3";
+        Ok(before_hour + self.count(inside, &[&slot.start_ms(), &ms])?)
+    }
+
+    /// How many rows stand before, or before and at, a position.
+    fn before_position(&self, position: &Position, bound: Bound) -> Result<u64, StoreError> {
+        let ms = millis(position.call_start_at);
+        let slot = Slot::of(ms);
+        let inside = match bound {
+            Bound::Before => {
+                "call_start_ms >= ?2 AND call_start_ms <= ?3
+                 AND (call_start_ms, call, user_number, side) < (?3, ?4, ?5, ?6)"
+            }
+            Bound::Through => {
+                "call_start_ms >= ?2 AND call_start_ms <= ?3
+                 AND (call_start_ms, call, user_number, side) <= (?3, ?4, ?5, ?6)"
+            }
+        };
+        let (call, side) = (int(position.call.0), side_number(position.side));
+        let values: [&dyn ToSql; 5] = [&slot.start_ms(), &ms, &call, &position.user_number, &side];
+        Ok(self.tally.before(slot)? + self.count(inside, &values)?)
+    }
+
+    fn count(&self, condition: &str, values: &[&dyn ToSql]) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} AND {condition}", self.table());
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut sum = 0;
+        for key in self.keys() {
+            let values: Vec<&dyn ToSql> = std::iter::once(&key as &dyn ToSql)
+                .chain(values.iter().copied())
+                .collect();
+            sum += statement.query_row(&values[..], |row| Ok(unsigned::<u64>(row, 0)))??;
+        }
+        Ok(sum)
+    }
+
+    /// The rows with these numbers, oldest first.
+    fn rows(&self, numbers: Range<u64>) -> Result<Vec<UserCall>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = self.tally.place(numbers.start)?;
+        let skip = numbers.start - first.rows_before;
+        let wanted = numbers.end - numbers.start;
+        if self.keys().len() == 1 {
+            return self.run(first.slot.start_ms(), skip, wanted);
+        }
+        let last = self.tally.place(numbers.end - 1)?;
+        let mut rows = self.merge(first.slot.start_ms()..last.slot.start_ms() + HOUR_MS)?;
+        Ok(rows
+            .drain(index(skip, &rows)..index(skip + wanted, &rows))
+            .collect())
+    }
+
+    /// Rows of the one key, from an hour on: the index is in their order.
+    fn run(&self, from_ms: i64, skip: u64, wanted: u64) -> Result<Vec<UserCall>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2
+             ORDER BY call_start_ms, call, user_number, side LIMIT ?3 OFFSET ?4",
+            self.table()
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut collected = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
+        for key in self.keys() {
+            let mut rows = statement.query(params![key, from_ms, int(wanted), int(skip)])?;
+            while let Some(row) = rows.next()? {
+                collected.push(calls::read(row)?);
+            }
+        }
+        Ok(collected)
+    }
+
+    /// Rows of several users within hours that hold little more than the page.
+    fn merge(&self, hours: Range<i64>) -> Result<Vec<UserCall>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2 AND call_start_ms < ?3",
+            self.table()
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut collected = Vec::new();
+        for key in self.keys() {
+            let mut rows = statement.query(params![key, hours.start, hours.end])?;
+            while let Some(row) = rows.next()? {
+                collected.push(calls::read(row)?);
+            }
+        }
+        collected.sort_unstable_by(order);
+        Ok(collected)
+    }
+
+    /// What is read for each of [`Self::keys`] as `?1`.
+    fn table(&self) -> &'static str {
+        match self.whom {
+            Whom::Everyone(_) => {
+                "user_calls INDEXED BY user_calls_by_account WHERE listed = 1 AND account = ?1"
+            }
+            Whom::Users(_) => "user_calls WHERE listed = 1 AND subject = ?1",
+        }
+    }
+
+    fn keys(&self) -> Vec<i64> {
+        match &self.whom {
+            Whom::Everyone(account) => vec![i64::from(account.0)],
+            Whom::Users(users) => users.iter().map(|user| user.subject).collect(),
+        }
+    }
+}
+
+/// Rows of one call: few, so they are filtered and ordered here.
+fn of_call(connection: &Connection, query: &UserCallQuery) -> Result<Page, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM user_calls INDEXED BY user_calls_by_call
+         WHERE listed = 1 AND call = ?1 AND account = ?2 LIMIT {MAX_PAGE_ROWS}"
+    ))?;
+    let call = query.call.map(|call| int(call.0));
+    let mut found = statement.query(params![call, query.account.0])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.extend(Some(calls::read(row)?).filter(|row| lets_through(query, row)));
+    }
+    rows.sort_unstable_by(order);
+    let total = rows.len();
+    if let Some(position) = &query.after {
+        rows.retain(|row| match query.order {
+            Order::OldestFirst => Position::of(row) > *position,
+            Order::NewestFirst => Position::of(row) < *position,
+        });
+    }
+    let wanted = cut(0..count(rows.len()), query);
+    let mut rows: Vec<_> = rows
+        .drain(index(wanted.start, &rows)..index(wanted.end, &rows))
+        .collect();
+    if query.order == Order::NewestFirst {
+        rows.reverse();
+    }
+    Ok(Page {
+        rows,
+        total: count(total),
+    })
+}
+
+fn lets_through(query: &UserCallQuery, row: &UserCall) -> bool {
+    let is_user = |text: &String| **text == *row.user_number || **text == *row.user_name;
+    query
+        .users
+        .as_ref()
+        .is_none_or(|users| users.iter().any(is_user))
+        && query.from.is_none_or(|from| row.call_start_at >= from)
+        && query.to_exclusive.is_none_or(|to| row.call_start_at < to)
+}
+
+fn order(one: &UserCall, other: &UserCall) -> Ordering {
+    let key = |row: &UserCall| (row.call_start_at, row.call);
+    key(one)
+        .cmp(&key(other))
+        .then_with(|| one.user_number.cmp(&other.user_number))
+        .then_with(|| side_of(one.kind).cmp(&side_of(other.kind)))
+}
+
+fn index(number: u64, rows: &[UserCall]) -> usize {
+    usize::try_from(number)
+        .unwrap_or(usize::MAX)
+        .min(rows.len())
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
