@@ -246,3 +246,105 @@ impl<'a> Message<'a> {
         self.header(name).and_then(decimal_saturating)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::Refresher;
+    use crate::parse::Framing;
+
+    /// A request with these header lines besides the obligatory ones.
+    fn with(lines: &str, inspect: impl FnOnce(&Message<'_>)) {
+        let bytes = format!(
+            "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h1, SIP/2.0/TCP h2\r\nv: SIP/2.0/UDP h3\r\n\
+             From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 7 INVITE\r\n{lines}\r\n\r\nbody"
+        );
+        inspect(&Message::parse(bytes.as_bytes(), Framing::Datagram).unwrap());
+    }
+
+    #[test]
+    fn obligatory_headers_are_read() {
+        with("X: y", |message| {
+            let hosts: Vec<_> = message.vias().map(|via| via.host).collect();
+            assert_eq!(hosts, [b"h1", b"h2", b"h3"]);
+            assert_eq!(message.top_via().map(|via| via.host), Some(&b"h1"[..]));
+            assert_eq!(message.from().and_then(|from| from.tag()), Some(&b"1"[..]));
+            assert_eq!(message.to().and_then(|to| to.tag()), None);
+            assert_eq!(message.call_id(), Some(&b"c"[..]));
+            assert_eq!(message.cseq().map(|cseq| cseq.number), Some(7));
+            assert_eq!(message.method(), Method::Invite);
+            assert_eq!(message.body(), b"body");
+            assert_eq!(message.status_line(), None);
+        });
+    }
+
+    #[test]
+    fn lists_run_over_lines_and_commas() {
+        with(
+            "k: timer,\r\n path\r\nSupported: replaces\r\nAllow: ACK, BYE",
+            |message| {
+                for (tag, known) in [
+                    ("timer", true),
+                    ("PATH", true),
+                    ("replaces", true),
+                    ("gruu", false),
+                ] {
+                    assert_eq!(message.supports(tag), known, "{tag}");
+                }
+                assert!(message.allows(Method::Bye));
+                assert!(!message.allows(Method::Info));
+            },
+        );
+        with(
+            "Contact: *\r\nm: sip:a@h;q=1, junk, <sip:b@h>\r\nRoute: <sip:r1;lr>, <sip:r2;lr>",
+            |message| {
+                assert_eq!(message.contacts().count(), 3);
+                assert_eq!(
+                    message.contact().map(|contact| contact.uri),
+                    Some(&b"sip:a@h"[..])
+                );
+                let routes: Vec<_> = message.routes().map(|route| route.uri).collect();
+                assert_eq!(routes, [&b"sip:r1;lr"[..], b"sip:r2;lr"]);
+            },
+        );
+        with("X-One: a, b\r\nx-one: c\r\nX-Two: d", |message| {
+            let values: Vec<_> = message.header_named("X-ONE").collect();
+            assert_eq!(values, [&b"a, b"[..], b"c"]);
+        });
+    }
+
+    #[test]
+    fn numbers_saturate_and_may_have_company() {
+        with(
+            "Max-Forwards: 300\r\nExpires: 99999999999\r\nMin-SE: 90;x",
+            |message| {
+                assert_eq!(message.max_forwards(), Some(u8::MAX));
+                assert_eq!(message.expires(), Some(u32::MAX));
+                assert_eq!(message.min_se(), Some(90));
+                assert_eq!(message.retry_after(), None);
+            },
+        );
+        with(
+            "Retry-After: 18 (in a meeting);duration=3\r\nx: 1800;refresher=uas",
+            |message| {
+                assert_eq!(message.retry_after(), Some(18));
+                let session = message.session_expires().unwrap();
+                assert_eq!(
+                    (session.seconds, session.refresher),
+                    (1_800, Some(Refresher::Uas))
+                );
+            },
+        );
+    }
+
+    #[test]
+    fn content_types_compare_without_parameters_and_case() {
+        with("c: Application/SDP ; charset=utf-8", |message| {
+            assert!(message.is_content_type("application/sdp"));
+            assert!(!message.is_content_type("application/sdpx"));
+        });
+        with("X: y", |message| {
+            assert!(!message.is_content_type("application/sdp"));
+        });
+    }
+}

@@ -100,3 +100,71 @@ impl<'a> Message<'a> {
         is_encoded || !is_known
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::Framing;
+
+    const ABILITIES: Abilities<'static> = Abilities {
+        methods: &[Method::Invite, Method::Cancel, Method::Info],
+        extensions: &["timer"],
+        content_types: &["application/sdp"],
+    };
+
+    /// What speaks against this method, URI and header lines; there is a body.
+    fn check(method: &str, uri: &str, lines: &str, expect: Option<u16>) {
+        let bytes = format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nFrom: sip:a@h\r\nTo: sip:b@h\r\n\
+             Call-ID: c\r\nCSeq: 1 {method}\r\n{lines}\r\n\r\nbody"
+        );
+        let message = Message::parse(bytes.as_bytes(), Framing::Datagram).unwrap();
+        let found = message.objection(&ABILITIES).map(Objection::code);
+        assert_eq!(found, expect, "{method} {uri} {lines}");
+    }
+
+    #[test]
+    fn the_first_thing_wrong_is_named() {
+        let sdp = "Content-Type: application/sdp";
+        let require = "Require: timer, gruu\r\nContent-Type: text/plain";
+        for (method, uri, lines, expect) in [
+            ("INVITE", "sip:h", sdp, None),
+            ("INVITE", "tel:+1", sdp, None),
+            ("MAKE", "odd:h", require, Some(501)),
+            ("PUBLISH", "odd:h", require, Some(405)),
+            ("INVITE", "odd:h", require, Some(416)),
+            (
+                "INVITE",
+                "sip:h",
+                "Max-Forwards: 0\r\nRequire: gruu",
+                Some(483),
+            ),
+            ("INVITE", "sip:h", require, Some(420)),
+            (
+                "INVITE",
+                "sip:h",
+                "Require: timer\r\nContent-Type: application/sdp",
+                None,
+            ),
+            ("INVITE", "sip:h", "Content-Type: text/plain", Some(415)),
+            ("INVITE", "sip:h", "X: y", Some(415)),
+            (
+                "INVITE",
+                "sip:h",
+                "Content-Encoding: gzip\r\nc: application/sdp",
+                Some(415),
+            ),
+            ("INVITE", "sip:h", "Content-Length: 0", None),
+            (
+                "INFO",
+                "sip:h",
+                "Content-Type: application/dtmf-relay",
+                None,
+            ),
+            ("CANCEL", "sip:h", "Require: gruu", None),
+            ("ACK", "odd:h", require, None),
+        ] {
+            check(method, uri, lines, expect);
+        }
+    }
+}

@@ -326,3 +326,145 @@ fn check_version(version: &[u8]) -> Result<(), Fault> {
 }
 
 const _: () = assert!(INLINE_FIELDS < MAX_HEADER_LINES);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADERS: &str = "Via: SIP/2.0/UDP h;branch=1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n\
+                           Call-ID: c\r\nCSeq: 1 BYE\r\n";
+
+    /// Reads the bytes: the body, or the code and whether somebody is to be answered.
+    fn check(bytes: &str, framing: Framing, expect: Result<&str, (u16, bool)>) {
+        let found = Message::parse(bytes.as_bytes(), framing);
+        let found = found
+            .as_ref()
+            .map(|message| std::str::from_utf8(message.body()).unwrap())
+            .map_err(|malformed| (malformed.code, malformed.request().is_some()));
+        assert_eq!(found, expect, "{bytes}");
+    }
+
+    #[test]
+    fn the_body_ends_where_the_length_says() {
+        for (length, datagram, stream) in [
+            ("", Ok("hello"), Ok("")),
+            ("Content-Length: 5\r\n", Ok("hello"), Ok("hello")),
+            ("l: 2\r\n", Ok("he"), Ok("he")),
+            ("Content-Length:\r\n 2\r\n", Ok("he"), Ok("he")),
+            ("Content-Length: 6\r\n", Err((400, true)), Err((400, true))),
+            (
+                "Content-Length: five\r\n",
+                Err((400, true)),
+                Err((400, true)),
+            ),
+            ("Content-Length:\r\n", Err((400, true)), Err((400, true))),
+            (
+                "Content-Length: 5\r\nl: 5\r\n",
+                Err((400, true)),
+                Err((400, true)),
+            ),
+            (
+                "Content-Length: 262145\r\n",
+                Err((413, true)),
+                Err((413, true)),
+            ),
+        ] {
+            let bytes = format!("BYE sip:a SIP/2.0\r\n{HEADERS}{length}\r\nhello");
+            check(&bytes, Framing::Datagram, datagram);
+            check(&bytes, Framing::Stream, stream);
+        }
+    }
+
+    #[test]
+    fn first_lines_are_exact() {
+        for (line, expect) in [
+            ("BYE sip:a SIP/2.0", Ok("")),
+            ("BYE sip:a sip/2.0 ", Ok("")),
+            ("BYE tel:+15 SIP/2.0", Ok("")),
+            ("BYE x-odd:what/ever SIP/2.0", Ok("")),
+            ("SIP/2.0 200 OK", Ok("")),
+            ("SIP/2.0 200", Ok("")),
+            ("BYE  sip:a SIP/2.0", Err((400, true))),
+            ("BYE sip:a  SIP/2.0", Err((400, true))),
+            ("BYE sip:a\tSIP/2.0", Err((400, true))),
+            ("BYE sip:a SIP/3.0", Err((505, true))),
+            ("BYE sip:a SIP/2", Err((400, true))),
+            ("BYE sip: SIP/2.0", Err((400, true))),
+            ("BYE sip:a@ SIP/2.0", Err((400, true))),
+            ("BYE nothing SIP/2.0", Err((400, true))),
+            ("BYE sip:a", Err((400, true))),
+            ("BYE", Err((400, false))),
+            ("B(E sip:a SIP/2.0", Err((400, false))),
+            ("", Err((400, false))),
+            ("ACK sip:a SIP/2.0", Err((400, false))),
+            ("SIP/2.0 99 Low", Err((400, false))),
+            ("SIP/2.0 700 High", Err((400, false))),
+            ("SIP/2.0 20x OK", Err((400, false))),
+            ("SIP/3.0 200 OK", Err((400, false))),
+        ] {
+            check(
+                &format!("{line}\r\n{HEADERS}\r\n"),
+                Framing::Datagram,
+                expect,
+            );
+        }
+        check(
+            &format!("\r\n\r\nBYE sip:a SIP/2.0\r\n{HEADERS}\r\n"),
+            Framing::Datagram,
+            Ok(""),
+        );
+    }
+
+    #[test]
+    fn headers_that_must_be_there_are_there_once_and_readable() {
+        for (was, is) in [
+            ("Via: SIP/2.0/UDP h;branch=1\r\n", ""),
+            ("From: <sip:a@h>;tag=1\r\n", ""),
+            ("To: <sip:b@h>\r\n", ""),
+            ("Call-ID: c\r\n", ""),
+            ("CSeq: 1 BYE\r\n", ""),
+            ("Call-ID: c", "Call-ID:"),
+            ("SIP/2.0/UDP h;branch=1", "SIP/2.0/UDP h, nonsense"),
+            ("<sip:b@h>", "<sip:b@h>;x=\"open"),
+            ("1 BYE", "1 bye"),
+            ("1 BYE", "4294967296 BYE"),
+            ("CSeq", "Max-Forwards: ten\r\nCSeq"),
+            ("CSeq", "i: d\r\nCSeq"),
+            ("CSeq", "Expires: 1\r\nExpires: 2\r\nCSeq"),
+            ("CSeq", "no colon\r\nCSeq"),
+            ("CSeq", "bad name: x\r\nCSeq"),
+            ("CSeq", ": x\r\nCSeq"),
+        ] {
+            let bytes = format!("BYE sip:a SIP/2.0\r\n{}\r\n", HEADERS.replace(was, is));
+            let answered = !was.starts_with("Via");
+            check(&bytes, Framing::Datagram, Err((400, answered)));
+        }
+    }
+
+    #[test]
+    fn so_many_lines_and_no_more() {
+        let lines = "X: y\r\n".repeat(MAX_HEADER_LINES - 5);
+        let bytes = format!("BYE sip:a SIP/2.0\r\n{HEADERS}{lines}\r\n");
+        check(&bytes, Framing::Datagram, Ok(""));
+        let bytes = format!("BYE sip:a SIP/2.0\r\n{HEADERS}{lines}X: y\r\n\r\n");
+        check(&bytes, Framing::Datagram, Err((513, true)));
+    }
+
+    #[test]
+    fn lines_are_folded_and_end_with_either_line_end() {
+        let mut lines = Lines::new(b"a\r\n b\r\n\tc\r\nd\ne\n f\n\n body");
+        let read: Vec<_> = std::iter::from_fn(|| lines.next_line()).take(4).collect();
+        assert_eq!(read, [&b"a\r\n b\r\n\tc"[..], b"d", b"e\n f", b""]);
+        assert_eq!(lines.rest, b" body");
+        assert_eq!(Lines::new(b"no end").next_line(), None);
+        assert_eq!(Lines::new(b"a\r\n folded without end").next_line(), None);
+    }
+
+    #[test]
+    fn an_ordinary_message_is_read_without_an_allocation() {
+        let lines = "X: y\r\n".repeat(INLINE_FIELDS - 5);
+        let bytes = format!("BYE sip:a SIP/2.0\r\n{HEADERS}{lines}\r\n");
+        let message = Message::parse(bytes.as_bytes(), Framing::Datagram).unwrap();
+        assert!(!message.fields.spilled());
+    }
+}

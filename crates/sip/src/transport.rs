@@ -1,6 +1,6 @@
 //! Where bytes came from and where they go: plain data, no socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The transport protocols of SIP (RFC 3261 §18, RFC 7118).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +103,31 @@ pub struct Transmit {
     pub bytes: Vec<u8>,
 }
 
+/// Whether an address means the same host everywhere.
+pub(crate) const fn is_routable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            // RFC 6598: between a carrier's NAT and its customers.
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || address.is_broadcast()
+                || address.is_multicast()
+                || is_shared)
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+                || address.is_multicast())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +142,28 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Transport::from_token(token.as_bytes()), expect, "{token}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_private_networks_are_not_routable() {
+        for (address, expect) in [
+            ("198.51.100.7", true),
+            ("100.63.0.1", true),
+            ("100.64.0.1", false),
+            ("172.31.255.255", false),
+            ("172.32.0.1", true),
+            ("127.0.0.2", false),
+            ("0.0.0.0", false),
+            ("169.254.1.1", false),
+            ("255.255.255.255", false),
+            ("2001:db8::1", true),
+            ("fd00::1", false),
+            ("fe80::1", false),
+            ("::1", false),
+            ("::", false),
+        ] {
+            assert_eq!(is_routable(address.parse().unwrap()), expect, "{address}");
         }
     }
 }

@@ -246,21 +246,23 @@ fn is_host(text: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
 }
 
+/// Each parameter of `one` is in `other` with the same value, or not at all if that is no matter.
 fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
     const MATTERS_ALONE: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+    let is_same = |left: Option<&[u8]>, right: Option<&[u8]>| match (left, right) {
+        (Some(left), Some(right)) => left.eq_ignore_ascii_case(right),
+        (left, right) => left == right,
+    };
     one.iter().all(|param| {
-        let same_name = other
+        let mut namesakes = other
             .iter()
-            .find(|candidate| candidate.name.eq_ignore_ascii_case(param.name));
-        match same_name {
-            Some(found) => match (param.value, found.value) {
-                (Some(left), Some(right)) => left.eq_ignore_ascii_case(right),
-                (left, right) => left == right,
-            },
-            None => !MATTERS_ALONE
-                .iter()
-                .any(|name| param.name.eq_ignore_ascii_case(name.as_bytes())),
+            .filter(|found| found.name.eq_ignore_ascii_case(param.name))
+            .peekable();
+        if namesakes.peek().is_none() {
+            let is_name = |name: &&str| param.name.eq_ignore_ascii_case(name.as_bytes());
+            return !MATTERS_ALONE.iter().any(is_name);
         }
+        namesakes.any(|found| is_same(param.value, found.value))
     })
 }
 
@@ -381,6 +383,7 @@ mod tests {
                 false,
             ),
             ("sip:a@h", "sips:a@h", false),
+            ("sip:a@h;x=1;x=2", "sip:a@h;x=1;x=2", true),
         ] {
             let (one, two) = (parsed(left).unwrap(), parsed(right).unwrap());
             assert_eq!(one.is_equivalent(&two), expect, "{left} {right}");

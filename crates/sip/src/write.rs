@@ -50,7 +50,7 @@ impl Writer {
         writer
     }
 
-    /// Adds a header line. CR, LF and NUL of the value become spaces.
+    /// Adds a header line. CR and LF of the value become spaces.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         self.push_header(name.as_ref(), value.as_ref());
@@ -216,10 +216,96 @@ impl fmt::Write for HarmlessText<'_> {
     }
 }
 
-/// The byte, or a space for one that could end the line or the text.
+/// The byte, or a space for one that could end the line. A NUL may stand in a quoted string, and an
+/// answer must repeat it (RFC 4475 §3.1.1.2).
 const fn harmless(byte: u8) -> u8 {
     match byte {
-        b'\r' | b'\n' | 0 => b' ',
+        b'\r' | b'\n' => b' ',
         _ => byte,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::Framing;
+    use crate::transport::{FlowId, Transport};
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_written_line_by_line() {
+        let bytes = Writer::request(Method::Invite, "sip:b@h")
+            .header(Name::CallId, "c")
+            .header_fmt("X-Number", format_args!("{}-{}", 1, 2))
+            .body("application/sdp", "v=0\r\n");
+        assert_eq!(
+            text(bytes),
+            "INVITE sip:b@h SIP/2.0\r\nCall-ID: c\r\nX-Number: 1-2\r\n\
+             Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+        );
+        let bytes = Writer::response(200, "OK").finish();
+        assert_eq!(text(bytes), "SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn no_text_starts_a_line_of_its_own() {
+        let evil = "x\r\nEvil: 1\r\n\r\nbody\n";
+        let bytes = Writer::request_named(evil, evil)
+            .header(evil, evil)
+            .header_fmt("Subject", format_args!("{evil}"))
+            .body(evil, "");
+        assert_eq!(text(bytes.clone()).lines().count(), 6);
+        let bytes_of_response = Writer::response(200, evil).finish();
+        assert_eq!(text(bytes_of_response).lines().count(), 3);
+        let request = text(bytes);
+        let first = request.lines().next().unwrap();
+        assert_eq!(
+            first,
+            "x--Evil--1----body- x%0D%0AEvil:%201%0D%0A%0D%0Abody%0A SIP/2.0"
+        );
+    }
+
+    /// The echo of these header lines, from a peer at 192.0.2.7:4000.
+    fn check_echo(lines: &str, expect: &str) {
+        let bytes =
+            format!("OPTIONS sip:h SIP/2.0\r\n{lines}CSeq: 1 OPTIONS\r\nCall-ID: c\r\n\r\n");
+        let request = Message::parse(bytes.as_bytes(), Framing::Datagram).unwrap();
+        let remote = "192.0.2.7:4000".parse().unwrap();
+        let source = Source {
+            transport: Transport::Udp,
+            remote,
+            flow: FlowId(1),
+        };
+        let bytes = Writer::response(200, "OK")
+            .echo(&request, source, Some("ours"))
+            .finish();
+        let written = text(bytes);
+        let echoed = written.strip_prefix("SIP/2.0 200 OK\r\n").unwrap();
+        let rest = "Call-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(echoed.strip_suffix(rest).unwrap(), expect);
+    }
+
+    #[test]
+    fn an_answer_repeats_its_request_and_notes_the_source() {
+        check_echo(
+            "v: SIP/2.0/UDP 192.0.2.7:5060;branch=1\r\nf: sip:a@h;tag=1\r\nt: sip:b@h\r\n",
+            "Via: SIP/2.0/UDP 192.0.2.7:5060;branch=1\r\nFrom: sip:a@h;tag=1\r\n\
+             To: sip:b@h;tag=ours\r\n",
+        );
+        check_echo(
+            "Via: SIP/2.0/UDP 10.0.0.1;rport;branch=1;received=9.9.9.9, SIP/2.0/TCP next;rport\r\n\
+             From: \"A\r\n B\" <sip:a@h>\r\nTo: <sip:b@h>;tag=theirs\r\n",
+            "Via: SIP/2.0/UDP 10.0.0.1;branch=1;rport=4000;received=192.0.2.7\r\n\
+             Via: SIP/2.0/TCP next;rport\r\nFrom: \"A   B\" <sip:a@h>\r\n\
+             To: <sip:b@h>;tag=theirs\r\n",
+        );
+        check_echo(
+            "Via: SIP/2.0/UDP pc.example.com;branch=1\r\nFrom: <sip:a@h>\r\nTo: <sip:b@h>\r\n",
+            "Via: SIP/2.0/UDP pc.example.com;branch=1;received=192.0.2.7\r\n\
+             From: <sip:a@h>\r\nTo: <sip:b@h>;tag=ours\r\n",
+        );
     }
 }

@@ -218,16 +218,14 @@ fn read_everything(message: &Message<'_>) -> usize {
         + message.body().len()
 }
 
-fn survive(bytes: &[u8]) {
-    for framing in [Framing::Datagram, Framing::Stream] {
-        match Message::parse(bytes, framing) {
-            Ok(message) => {
-                let _read = read_everything(&message);
-                let _objection = message.objection(&ABILITIES);
-            }
-            Err(malformed) => {
-                let _read = malformed.request().map(read_everything);
-            }
+fn survive(bytes: &[u8], framing: Framing) {
+    match Message::parse(bytes, framing) {
+        Ok(message) => {
+            let _read = read_everything(&message);
+            let _objection = message.objection(&ABILITIES);
+        }
+        Err(malformed) => {
+            let _read = malformed.request().map(read_everything);
         }
     }
 }
@@ -236,21 +234,23 @@ fn survive(bytes: &[u8]) {
 fn every_prefix_is_survived() {
     for (_, bytes, _) in all() {
         for end in 0..bytes.len() {
-            survive(&bytes[..end]);
+            survive(&bytes[..end], Framing::Datagram);
+            survive(&bytes[..end], Framing::Stream);
         }
     }
 }
+
+/// One of these takes the place of each byte in turn; the fuzzer tries the others.
+const REPLACEMENTS: [u8; 6] = [b'\n', b' ', b'"', b'<', b',', 0xff];
 
 #[test]
 fn every_changed_byte_is_survived() {
     for (_, bytes, _) in all() {
         let mut changed = bytes.to_vec();
         for at in 0..bytes.len() {
-            for replacement in [
-                0, b'\n', b'\r', b' ', b'"', b'<', b'>', b';', b',', b':', b'@', 0xff,
-            ] {
+            for replacement in REPLACEMENTS {
                 changed[at] = replacement;
-                survive(&changed);
+                survive(&changed, Framing::Datagram);
             }
             changed[at] = bytes[at];
         }

@@ -59,7 +59,8 @@ enum Offer {
 }
 
 impl<'a> Challenge<'a> {
-    /// Reads the header value. `None` for another scheme, or without realm or nonce.
+    /// Reads the header value. `None` for another scheme, without realm or nonce, or with a nonce
+    /// that could not be given back between quotes.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let params = AuthParams::parse(value)?;
         let find = |wanted: &str| {
@@ -69,8 +70,8 @@ impl<'a> Challenge<'a> {
         };
         Some(Self {
             realm: unquote(find("realm")?),
-            nonce: inside_quotes(find("nonce")?),
-            opaque: find("opaque").map(inside_quotes),
+            nonce: plain(inside_quotes(find("nonce")?))?,
+            opaque: find("opaque").map(inside_quotes).and_then(plain),
             algorithm: Algorithm::from_param(find("algorithm")),
             offer: offer(find("qop").map(inside_quotes)),
             is_stale: find("stale")
@@ -93,6 +94,11 @@ impl<'a> Challenge<'a> {
     pub const fn nonce(&self) -> &'a [u8] {
         self.nonce
     }
+}
+
+/// The text, if it can stand between quotes as it is.
+fn plain(text: &[u8]) -> Option<&[u8]> {
+    (!text.iter().any(|byte| b"\"\\".contains(byte))).then_some(text)
 }
 
 fn offer(qop: Option<&[u8]>) -> Offer {
@@ -119,7 +125,8 @@ pub struct Attempt<'a> {
 }
 
 /// The value of the Authorization or Proxy-Authorization header that answers a challenge. `None`
-/// if it cannot be answered: a hash or protection we do not have, or a realm that is no text.
+/// if it cannot be answered: a hash or protection we do not have, a realm that is no text, a URI
+/// that cannot stand between quotes.
 pub fn answer(
     challenge: &Challenge<'_>,
     credentials: &Credentials,
@@ -137,7 +144,7 @@ pub fn answer(
     };
     let computation = Computation {
         method: attempt.method.as_str().as_bytes(),
-        uri: attempt.uri.as_bytes(),
+        uri: plain(attempt.uri.as_bytes())?,
         nonce: challenge.nonce,
         protection,
     };

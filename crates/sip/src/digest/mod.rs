@@ -53,6 +53,11 @@ impl Ha1 {
         }
     }
 
+    /// Takes a hash that was made elsewhere.
+    pub fn from_md5(hash: &[u8; 16]) -> Self {
+        Self { md5: hex(hash) }
+    }
+
     /// Reads what [`Ha1::md5_hex`] gave.
     pub fn from_md5_hex(text: &str) -> Option<Self> {
         let md5 = Hex::try_from(text.to_ascii_lowercase().as_bytes()).ok()?;

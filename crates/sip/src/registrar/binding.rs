@@ -1,13 +1,12 @@
 //! One place where a device can be reached, and where to send what is meant for it.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use clock::Time;
 
 use super::BindingId;
 use super::request::{Device, RegisterRequest, Wanted};
-use crate::transport::{Destination, Source, Transport};
+use crate::transport::{Destination, Source, Transport, is_routable};
 use crate::uri::Uri;
 
 /// A registered contact.
@@ -69,8 +68,16 @@ impl Binding {
         value
     }
 
-    pub(super) fn is_at(&self, uri: &Uri<'_>) -> bool {
-        Uri::parse(self.uri.as_bytes()).is_some_and(|own| own.is_equivalent(uri))
+    /// Whether it is reached through a NAT: datagrams go elsewhere than the contact says.
+    pub fn is_behind_nat(&self) -> bool {
+        let contact = Uri::parse(self.uri.as_bytes()).and_then(|uri| uri.socket_address());
+        !self.destination.transport.is_reliable() && contact != Some(self.destination.remote)
+    }
+
+    pub(super) fn is_at(&self, wanted: &Wanted<'_>) -> bool {
+        // Most refreshes repeat the URI letter by letter.
+        self.uri.as_bytes() == wanted.text
+            || Uri::parse(self.uri.as_bytes()).is_some_and(|own| own.is_equivalent(&wanted.uri))
     }
 
     pub(super) fn is_of(&self, device: Option<Device<'_>>) -> bool {
@@ -105,31 +112,6 @@ fn destination(uri: &Uri<'_>, source: Source, wants_rport: bool) -> Destination 
         transport,
         remote: contact,
         flow,
-    }
-}
-
-/// Whether an address means the same host everywhere.
-const fn is_routable(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            // RFC 6598: between a carrier's NAT and its customers.
-            let is_shared = first == 100 && second & 0xc0 == 64;
-            !(address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || address.is_unspecified()
-                || address.is_broadcast()
-                || address.is_multicast()
-                || is_shared)
-        }
-        IpAddr::V6(address) => {
-            !(address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-                || address.is_multicast())
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use clock::Time;
 use smallvec::SmallVec;
 
 pub use binding::Binding;
-pub use request::{MAX_CONTACTS_PER_REQUEST, MAX_TEXT_BYTES, RegisterRequest};
+pub use request::{MAX_CONTACTS_PER_REQUEST, MAX_TEXT_BYTES, MAX_URI_PARAMS, RegisterRequest};
 
 use crate::transport::FlowId;
 use request::{Wanted, Wish};

@@ -18,6 +18,9 @@ pub const MAX_CONTACTS_PER_REQUEST: usize = 10;
 /// Bytes of each text a binding keeps: the contact URI, the Call-ID, the instance.
 pub const MAX_TEXT_BYTES: usize = 1_024;
 
+/// Parameters of a contact URI; comparing two URIs takes the product of theirs.
+pub const MAX_URI_PARAMS: usize = 32;
+
 /// A REGISTER that can be carried out.
 #[derive(Clone, Debug)]
 pub struct RegisterRequest<'a> {
@@ -80,7 +83,7 @@ impl<'a> RegisterRequest<'a> {
     /// the same URI, or is of the same device, or (for devices that name themselves by neither)
     /// the one contact of the same Call-ID, which a device keeps until it restarts.
     pub(super) fn replaces(&self, all: &[Binding], one: &Binding, wanted: &Wanted<'_>) -> bool {
-        let is_known = |one: &Binding| one.is_at(&wanted.uri) || one.is_of(wanted.device);
+        let is_known = |one: &Binding| one.is_at(wanted) || one.is_of(wanted.device);
         if is_known(one) {
             return true;
         }
@@ -125,6 +128,7 @@ impl<'a> Wanted<'a> {
         }
         let uri = Uri::parse(text)
             .filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips))
+            .filter(|uri| uri.params.iter().count() <= MAX_URI_PARAMS)
             .ok_or(RegisterError::Malformed("Bad Contact"))?;
         // A lifetime that is no number counts as none (RFC 3261 §10.2.1.1).
         let expires = address.param("expires").and_then(decimal_saturating);

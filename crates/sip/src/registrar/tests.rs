@@ -323,6 +323,7 @@ fn contacts_that_cannot_be_used_are_refused() {
         "Contact: <sip:a b@h>",
         "Contact: <sip:a@h",
         "Contact: <>",
+        &format!("Contact: <sip:a@h{}>", ";x".repeat(MAX_URI_PARAMS + 1)),
         &format!("Contact: <sip:{}@h>", "a".repeat(MAX_TEXT_BYTES)),
         &format!(
             "Contact: <sip:a@h>;+sip.instance=\"{}\"",
