@@ -1,9 +1,14 @@
 //! The server: shells of sockets, threads, files and clocks around the pure crates, and the binary.
 
+pub mod api;
 pub mod clock;
+pub mod directory;
 pub mod hooks;
 pub mod inbox;
+pub mod metrics;
 pub mod nearest;
 pub mod net;
+pub mod ready;
+pub mod rtp;
 pub mod settings;
 pub mod stamp;

@@ -1,0 +1,80 @@
+//! The HTTP surface: the integration API of the contract, health, readiness and metrics.
+//!
+//! Only here and in `hooks::payload` is JSON defined that the outside sees.
+
+mod auth;
+mod cursor;
+mod envelope;
+mod health;
+mod limit;
+mod params;
+pub mod serve;
+mod user_calls;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use store::Reader;
+
+use crate::clock::Clock;
+use crate::directory::Live;
+use crate::metrics::Metrics;
+use crate::net::cidr::Cidr;
+use crate::ready::Readiness;
+use crate::settings::Http;
+use envelope::ApiError;
+use limit::Limiter;
+
+/// Where the integration API lives.
+const BASE: &str = "/api/integration/v2";
+
+/// What the handlers work with.
+pub struct Api {
+    clock: Clock,
+    accounts: Live,
+    reader: Reader,
+    limiter: Limiter,
+    trusted_proxies: Vec<Cidr>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+}
+
+/// What the rest of the server gives to the API.
+pub struct Parts {
+    /// The clock.
+    pub clock: Clock,
+    /// The accounts.
+    pub accounts: Live,
+    /// The committed calls.
+    pub reader: Reader,
+    /// Whether the server can do its work.
+    pub readiness: Readiness,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Every route of the server.
+pub fn router(parts: Parts, settings: &Http) -> Router {
+    let api = Arc::new(Api {
+        clock: parts.clock,
+        accounts: parts.accounts,
+        reader: parts.reader,
+        limiter: Limiter::new(settings.requests_per_second, settings.requests_at_once),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        readiness: parts.readiness,
+        metrics: parts.metrics,
+    });
+    let integration = Router::new().route(user_calls::PATH, get(user_calls::list));
+    Router::new()
+        .nest(BASE, integration)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(async || ApiError::not_found())
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .with_state(api)
+}

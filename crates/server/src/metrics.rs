@@ -1,0 +1,267 @@
+//! What is counted, and its Prometheus text. Every counter of beginnings has one of ends.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A number that only rises.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts so many more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Counts one more.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// The count.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Time spent, summed up.
+#[derive(Debug, Default)]
+pub struct TimeSum(AtomicU64);
+
+impl TimeSum {
+    /// Adds so much.
+    pub fn add(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// The kinds of Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// A value of another part of the server, read when metrics are asked for.
+struct Source {
+    name: &'static str,
+    help: &'static str,
+    kind: Kind,
+    read: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// The counters of the server's shells. The engine's come in through [`Metrics::source`].
+#[derive(Default)]
+pub struct Metrics {
+    /// Events that the ledger took.
+    pub events_taken: Counter,
+    /// Events that are committed.
+    pub events_committed: Counter,
+    /// Events that found no room in the ledger.
+    pub events_lost: Counter,
+    /// Transactions committed.
+    pub commits: Counter,
+    /// Transactions that failed and were tried again.
+    pub commits_failed: Counter,
+    /// Time spent in commits.
+    pub commit_time: TimeSum,
+    /// Deliveries put into the outbox.
+    pub deliveries_created: Counter,
+    /// Attempts begun.
+    pub attempts_started: Counter,
+    /// Attempts that a receiver took.
+    pub attempts_delivered: Counter,
+    /// Attempts that will be made again.
+    pub attempts_retried: Counter,
+    /// Deliveries given up.
+    pub attempts_failed: Counter,
+    /// Stream connections opened, by either side.
+    pub streams_opened: Counter,
+    /// Stream connections closed, for whatever reason.
+    pub streams_closed: Counter,
+    /// Stream connections refused because of a limit.
+    pub streams_refused: Counter,
+    /// Stream connections dropped because the peer did not read, or sent no message in time.
+    pub streams_dropped: Counter,
+    /// HTTP requests begun.
+    pub requests_started: Counter,
+    /// HTTP requests answered.
+    pub requests_answered: Counter,
+    sources: Mutex<Vec<Source>>,
+}
+
+impl Metrics {
+    /// Adds a value that is read whenever metrics are asked for.
+    pub fn source(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        let read = Box::new(read);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.push(Source {
+            name,
+            help,
+            kind,
+            read,
+        });
+    }
+
+    /// All values in Prometheus's text form.
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(4096);
+        for (name, help, counter) in self.counters() {
+            family(&mut text, (name, help, Kind::Counter), counter.value());
+        }
+        let seconds = Duration::from_micros(self.commit_time.0.load(Ordering::Relaxed));
+        let name = "switchhook_commit_seconds_total";
+        family(
+            &mut text,
+            (name, "Time spent in commits.", Kind::Counter),
+            seconds.as_secs_f64(),
+        );
+        for source in self
+            .sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            family(
+                &mut text,
+                (source.name, source.help, source.kind),
+                (source.read)(),
+            );
+        }
+        text
+    }
+
+    fn counters(&self) -> [(&'static str, &'static str, &Counter); 16] {
+        [
+            (
+                "switchhook_events_taken_total",
+                "Events that the ledger took.",
+                &self.events_taken,
+            ),
+            (
+                "switchhook_events_committed_total",
+                "Events committed.",
+                &self.events_committed,
+            ),
+            (
+                "switchhook_events_lost_total",
+                "Events that found no room.",
+                &self.events_lost,
+            ),
+            (
+                "switchhook_commits_total",
+                "Transactions committed.",
+                &self.commits,
+            ),
+            (
+                "switchhook_commits_failed_total",
+                "Transactions that failed.",
+                &self.commits_failed,
+            ),
+            (
+                "switchhook_deliveries_created_total",
+                "Webhook deliveries to be made.",
+                &self.deliveries_created,
+            ),
+            (
+                "switchhook_attempts_started_total",
+                "Delivery attempts begun.",
+                &self.attempts_started,
+            ),
+            (
+                "switchhook_attempts_delivered_total",
+                "Attempts that were taken.",
+                &self.attempts_delivered,
+            ),
+            (
+                "switchhook_attempts_retried_total",
+                "Attempts to be made again.",
+                &self.attempts_retried,
+            ),
+            (
+                "switchhook_attempts_failed_total",
+                "Deliveries given up.",
+                &self.attempts_failed,
+            ),
+            (
+                "switchhook_streams_opened_total",
+                "TCP connections opened.",
+                &self.streams_opened,
+            ),
+            (
+                "switchhook_streams_closed_total",
+                "TCP connections closed.",
+                &self.streams_closed,
+            ),
+            (
+                "switchhook_streams_refused_total",
+                "TCP connections over a limit.",
+                &self.streams_refused,
+            ),
+            (
+                "switchhook_streams_dropped_total",
+                "TCP connections dropped by us.",
+                &self.streams_dropped,
+            ),
+            (
+                "switchhook_requests_started_total",
+                "HTTP requests begun.",
+                &self.requests_started,
+            ),
+            (
+                "switchhook_requests_answered_total",
+                "HTTP requests answered.",
+                &self.requests_answered,
+            ),
+        ]
+    }
+}
+
+fn family(
+    text: &mut String,
+    (name, help, kind): (&str, &str, Kind),
+    value: impl std::fmt::Display,
+) {
+    let kind = match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+    };
+    // Writing to a String cannot fail.
+    write!(
+        text,
+        "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+    )
+    .ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_form_names_explains_and_tells() {
+        let metrics = Metrics::default();
+        metrics.commits.add(2);
+        metrics.commit_time.add(Duration::from_millis(1_500));
+        metrics.source("switchhook_calls", "Calls now.", Kind::Gauge, || 7);
+        let text = metrics.render();
+        for expect in [
+            "# HELP switchhook_commits_total Transactions committed.\n# TYPE switchhook_commits_total counter\nswitchhook_commits_total 2\n",
+            "switchhook_commit_seconds_total 1.5\n",
+            "# TYPE switchhook_calls gauge\nswitchhook_calls 7\n",
+        ] {
+            assert!(text.contains(expect), "{text}");
+        }
+    }
+}
