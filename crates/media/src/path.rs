@@ -33,6 +33,16 @@ impl PathId {
         Self(((thread.0 as u64) << 56) | ((generation as u64) << 24) | slot)
     }
 
+    /// The id as one number, to be written down.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The id that [`PathId::to_bits`] gave.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The thread that owns the path. Two paths can only be bridged on one thread.
     pub const fn thread(self) -> ThreadId {
         ThreadId((self.0 >> 56) as u8)
