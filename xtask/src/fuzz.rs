@@ -16,8 +16,7 @@ const COVERAGE: &str = "--cfg fuzzing \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Ccodegen-units=1 \
-    -Cdebug-assertions=yes -Coverflow-checks=yes";
+    -Ccodegen-units=1";
 
 /// Named explicitly, so that the coverage switches do not reach build scripts.
 const TRIPLE: &str = env!("XTASK_HOST");
@@ -38,6 +37,12 @@ pub(crate) fn build() -> Result<()> {
     check(build)
 }
 
+/// Builds the targets and runs one.
+pub(crate) fn minutes(target: &str, minutes: u64) -> Result<()> {
+    build()?;
+    run(target, minutes * 60)
+}
+
 /// Runs one target for so many seconds; it fails on a crash, a hang or too much memory.
 pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
     let corpus = root().join("fuzz/corpus").join(target);
@@ -52,6 +57,10 @@ pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
     if seeds.is_dir() {
         fuzz.arg(seeds);
     }
+    let words = root().join("fuzz/sip.dict");
+    if words.is_file() {
+        fuzz.arg(format!("-dict={}", words.display()));
+    }
     fuzz.arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={INPUT_BYTES}"))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
@@ -60,18 +69,13 @@ pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
     check(fuzz)
 }
 
-/// The targets' names: the files of `fuzz/fuzz_targets`.
+/// The targets' names, as `fuzz/Cargo.toml` lists them.
 pub(crate) fn targets() -> Result<Vec<String>> {
-    let folder = root().join("fuzz/fuzz_targets");
-    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_stem().and_then(|stem| stem.to_str());
-        names.extend(name.map(str::to_owned));
-    }
-    names.sort();
-    Ok(names)
+    let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml"))?;
+    let manifest: toml::Table = manifest.parse()?;
+    let bins = manifest.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
+    let names = bins.filter_map(|bin| bin.get("name")?.as_str());
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// Where Cargo builds, one folder further: other flags, so nothing could be shared.

@@ -29,6 +29,8 @@ cargo xtask COMMAND
                 fuzz targets, phones and carriers from outside, the demo (30 minutes cold, 2 cores)
   tidy          the rules of the repository that no compiler checks
   sim SEED      replay one world of the simulator
+  fuzz TARGET MINUTES
+                one fuzz target, alone
   soak [MINUTES]
                 the long runs: MINUTES (1) of fuzzing for each target, 10,000 worlds, 200 kills
   bench [NAME]  the figures of docs/performance.md, all of them or those whose name holds NAME
@@ -50,6 +52,7 @@ fn run() -> Result<()> {
     match arguments.as_slice() {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
+        ["fuzz", target, minutes] => fuzz::minutes(target, minutes.parse()?),
         ["sim", seed] => test::replay(seed),
         ["soak"] => soak::run(soak::DEFAULT_FUZZ_MINUTES),
         ["soak", minutes] => soak::run(minutes.parse()?),

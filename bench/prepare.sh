@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# prepare.sh FOLDER PROGRAM SIP_PORT HOOK_PORT: settings and an applied account for benchmarks.
+# The account has a caller, a callee (internal number 2002), 1,000 more users (5000 to 5999) and one
+# webhook endpoint that ticks only the completion of inbound calls.
+set -euo pipefail
+folder=$1 program=$2 sip_port=$3 hook_port=$4
+rm -rf "$folder/data"
+mkdir -p "$folder"
+
+cat > "$folder/switchhook.toml" <<TOML
+data_dir = "$folder/data"
+log = "warn"
+[sip]
+udp = "127.0.0.1:$sip_port"
+tcp = "127.0.0.1:$sip_port"
+[rtp]
+address = "127.0.0.1"
+ports = "16384-32767"
+silence_seconds = 0
+[http]
+listen = "127.0.0.1:0"
+[hooks]
+allow = ["127.0.0.0/8"]
+TOML
+
+{
+  cat <<YAML
+account: bench
+name: Benchmark
+country: AU
+domain: bench.test
+users:
+  - {number: "2001", name: Caller, devices: [{name: caller, username: caller, password: secret}]}
+  - {number: "2002", name: Callee, devices: [{name: callee, username: callee, password: secret}]}
+YAML
+  for number in $(seq 5000 5999); do
+    echo "  - {number: \"$number\", name: User $number, devices: [{name: phone, username: \"$number\", password: secret}]}"
+  done
+  cat <<YAML
+webhooks:
+  - {name: crm, url: "http://127.0.0.1:$hook_port/hooks", secret_token: secret, triggers: [user_inbound_completed]}
+YAML
+} > "$folder/account.yaml"
+
+SWITCHHOOK_CONFIG="$folder/switchhook.toml" "$program" account apply "$folder/account.yaml"
