@@ -270,3 +270,6 @@ impl Account {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ impl Arrival {
                 let (_, trunk) = plan.trunk(name)?;
                 (
                     self.outside_caller(trunk, plan),
-                    route_of_trunk(plan, &self.called),
+                    route_of_trunk(plan, trunk, &self.called),
                 )
             }
         };
@@ -128,7 +128,7 @@ impl Arrival {
         Caller {
             leg: self.leg,
             hears: Hears::Nothing,
-            identity: identity(self.caller_number.as_deref(), plan),
+            identity: identity(self.caller_number.as_deref(), plan, trunk),
             name: self
                 .caller_name
                 .as_deref()
@@ -168,11 +168,20 @@ fn route_of_user(plan: &Plan, called: &str) -> Route {
                 start,
             }
         }
-        Dialled::Short(digits) => Route {
-            direction: Direction::Outbound,
-            destination: Destination::Plain(digits),
-            start: Ok(plan.outbound_node),
-        },
+        Dialled::Local(digits) => {
+            let internal = plan.looks_internal(&digits);
+            let start = if internal {
+                Err(HangupCause::NotFound)
+            } else {
+                Ok(plan.outbound_node)
+            };
+            let destination = Destination::Plain(digits);
+            Route {
+                direction: Direction::Outbound,
+                destination,
+                start,
+            }
+        }
         Dialled::Other => Route {
             direction: Direction::Outbound,
             destination: Destination::Plain(as_dialled(called)),
@@ -181,8 +190,8 @@ fn route_of_user(plan: &Plan, called: &str) -> Route {
     }
 }
 
-fn route_of_trunk(plan: &Plan, called: &str) -> Route {
-    let number = plan.numbering.normalise(called);
+fn route_of_trunk(plan: &Plan, trunk: &Trunk, called: &str) -> Route {
+    let number = plan.carried_number(trunk, called);
     let start = number.and_then(|number| plan.numbers.get(&number).copied());
     Route {
         direction: Direction::Inbound,
@@ -219,13 +228,16 @@ fn is_full(plan: &Plan, caller: &Caller, calls: usize, turn: &mut Turn<'_>) -> b
 
 /// A caller's number as a carrier sent it. What is neither a number nor digits is withheld:
 /// rows and webhooks carry digits or nothing.
-fn identity(number: Option<&str>, plan: &Plan) -> Identity {
+fn identity(number: Option<&str>, plan: &Plan, trunk: &Trunk) -> Identity {
     let Some(text) = number else {
         return Identity::Withheld;
     };
+    if let Some(number) = plan.carried_number(trunk, text) {
+        return Identity::Number(number);
+    }
     match plan.numbering.dialled(text) {
         Dialled::Number(number) => Identity::Number(number),
-        Dialled::Short(digits) => Identity::Plain(digits),
+        Dialled::Local(digits) => Identity::Plain(digits),
         Dialled::Other => Identity::Withheld,
     }
 }

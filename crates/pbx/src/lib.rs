@@ -10,6 +10,9 @@ pub mod cdr;
 pub mod draft;
 pub mod number;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 mod account;
 mod arrival;
 mod attempt;

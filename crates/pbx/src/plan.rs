@@ -113,6 +113,22 @@ impl Plan {
         self.nodes.get(index.0)
     }
 
+    /// The international form of a number that the trunk sent, called or calling.
+    pub fn carried_number(&self, trunk: &Trunk, text: &str) -> Option<E164> {
+        self.numbering.carried(text, trunk.number_format)
+    }
+
+    /// Whether `called` has the look of this account's internal numbers without being one. Three
+    /// digits never have: they may be a call for help.
+    pub(crate) fn looks_internal(&self, called: &str) -> bool {
+        const MIN_DIGITS: usize = 4;
+        called.len() >= MIN_DIGITS
+            && self.users.iter().any(|user| {
+                user.who.number.len() == called.len()
+                    && user.who.number.bytes().next() == called.bytes().next()
+            })
+    }
+
     /// Its inbound numbers. They must be unique on the server.
     pub fn numbers(&self) -> impl Iterator<Item = E164> + '_ {
         self.numbers.keys().copied()

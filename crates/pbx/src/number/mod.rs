@@ -11,10 +11,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::NumberFormat;
-use countries::{Country, Local};
+use countries::Country;
 
 /// Digits of the shortest international number we take for one.
 const MIN_E164_DIGITS: usize = 7;
+/// Fewer digits are an emergency or service number, never somebody's local one.
+const MIN_SUBSCRIBER_DIGITS: usize = 4;
 /// ITU-T E.164 §6.1.
 const MAX_E164_DIGITS: usize = 15;
 
@@ -57,8 +59,9 @@ impl FromStr for E164 {
 pub enum Dialled {
     /// A subscriber's number.
     Number(E164),
-    /// Too short to be one: emergency and service numbers. Passed on as it is.
-    Short(String),
+    /// Digits that mean something only where they are dialled: emergency and service numbers,
+    /// local numbers of an account without an area code. Passed on as they are.
+    Local(String),
     /// No number at all.
     Other,
 }
@@ -93,15 +96,26 @@ impl Numbering {
         let text = without_separators(text);
         match self.international(&text) {
             Some(number) => Dialled::Number(number),
-            None if text.is_empty() || !is_digits(&text) => Dialled::Other,
-            None if text.len() < MIN_E164_DIGITS => Dialled::Short(text),
+            None if is_digits(&text) && text.len() <= MAX_E164_DIGITS => Dialled::Local(text),
             None => Dialled::Other,
         }
     }
 
-    /// The international form of a number as dialled or as a carrier sends it.
+    /// The international form of a number as a person writes it here.
     pub fn normalise(&self, text: &str) -> Option<E164> {
         self.international(&without_separators(text))
+    }
+
+    /// The international form of a number as a trunk of that format sends it. Many carriers send
+    /// what they do not want themselves, so whatever can still be read is.
+    pub fn carried(&self, text: &str, format: NumberFormat) -> Option<E164> {
+        let text = without_separators(text);
+        match format {
+            NumberFormat::E164 | NumberFormat::E164Plus => {
+                E164::from_digits(&text).or_else(|| self.international(&text))
+            }
+            NumberFormat::National => self.international(&text),
+        }
     }
 
     fn international(&self, text: &str) -> Option<E164> {
@@ -126,8 +140,9 @@ impl Numbering {
     fn unprefixed(&self, digits: &str) -> Option<E164> {
         let national = self.is_national(digits.len());
         let local = !self.area_code.is_empty()
+            && digits.len() >= MIN_SUBSCRIBER_DIGITS
             && self.is_national(self.area_code.len() + digits.len())
-            && (!national || self.country.local == Local::Always);
+            && (!national || self.country.has_open_plan());
         if local {
             return self.national(&format!("{}{digits}", self.area_code));
         }
@@ -147,8 +162,7 @@ impl Numbering {
     }
 
     fn is_national(&self, length: usize) -> bool {
-        let (shortest, longest) = self.country.national;
-        (usize::from(shortest)..=usize::from(longest)).contains(&length)
+        (self.country.shortest..=self.country.longest).contains(&length)
     }
 
     /// A number as a trunk wants it written.
@@ -177,7 +191,7 @@ fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 fn is_digits(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The text without what people write for the eye (RFC 3966 §5.1.1: visual separators).
@@ -186,3 +200,6 @@ fn without_separators(text: &str) -> String {
         .filter(|char| !matches!(char, ' ' | '-' | '.' | '(' | ')' | '/'))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Account documents: one that a person could have written, and any number of random ones made
+//! from the registry of objects, so that a new object is tried without a word said about it.
+
+use serde_json::{Map, Value, json};
+
+use super::random::Random;
+use crate::draft::{Device, Draft, Flow, Limits, Object, Register, Trunk, User};
+use crate::objects::{Field, Kind, Need, Pace, Palette, Shape, offered};
+use crate::plan::{NumberFormat, Record, Transport};
+
+/// An account with a flow, three users (two devices, one device, none) and two trunks.
+pub fn example() -> Draft {
+    let document = json!({
+        "account": "acme",
+        "name": "Acme Pty Ltd",
+        "country": "AU",
+        "area_code": "2",
+        "time_zone": "Australia/Sydney",
+        "domain": "acme.example.com",
+        "users": [
+            {"number": "1010", "name": "John Smith", "caller_id": "+61298765432",
+             "ring_seconds": 25, "devices": [
+                {"name": "desk", "username": "1010-desk", "password": "correct-horse"},
+                {"name": "mobile", "username": "1010-mobile", "password": "battery-staple"}]},
+            {"number": "1011", "name": "Mary Jones", "devices": [
+                {"name": "desk", "username": "1011-desk", "password": "tall-giraffe"}]},
+            {"number": "1012", "name": "Nobody Home"}
+        ],
+        "trunks": [
+            {"name": "carrier", "host": "sip.carrier.example", "number_format": "e164",
+             "register": {"username": "acme", "password": "s3cret-s3cret"}},
+            {"name": "backup", "host": "203.0.113.9:5080", "number_format": "national",
+             "inbound_from": ["203.0.113.0/24"]}
+        ],
+        "flows": [{"id": "main", "name": "Main line", "objects": [
+            {"id": "in", "kind": "inbound_number", "name": "Main line",
+             "settings": {"numbers": ["+61298765432"]}, "exits": {"next": "john"}},
+            {"id": "john", "kind": "user", "name": "John", "at": [320, 0],
+             "settings": {"user": "1010"},
+             "exits": {"no_answer": "mary", "busy": "bye", "unavailable": "bye"}},
+            {"id": "mary", "kind": "user", "name": "Mary", "at": [640, 0],
+             "settings": {"user": "1011", "ring_seconds": 10}},
+            {"id": "bye", "kind": "hangup", "name": "Busy", "at": [960, 0],
+             "settings": {"cause": "busy"}}
+        ]}],
+        "webhooks": [{"name": "crm", "url": "https://crm.example.com/hooks",
+                      "secret_token": "5up3r", "triggers": "all"}],
+        "api": {"keys": [{"name": "crm",
+                          "key": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01"}],
+                "allowed_ips": ["203.0.113.7", "10.0.0.0/8"]}
+    });
+    serde_json::from_value(document).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+/// A draft that compiles, with every kind of object, in any arrangement.
+pub fn random_draft(random: &mut Random) -> Draft {
+    let mut draft = example();
+    let users = random.between(1, 5);
+    draft.limits = limits(random);
+    draft.users = (0..users).map(|index| user(index, random)).collect();
+    draft.trunks = (0..random.between(0, 3))
+        .map(|index| trunk(index, random))
+        .collect();
+    draft.flows = (0..random.between(1, 3))
+        .map(|index| flow(index, users, random))
+        .collect();
+    draft.webhooks.clear();
+    draft
+}
+
+fn limits(random: &mut Random) -> Limits {
+    Limits {
+        calls: random.percent(30).then(|| random.between(1, 8)),
+        calls_per_user: random.percent(30).then(|| random.between(1, 3)),
+        call_minutes: random.percent(30).then(|| random.between(1, 20)),
+    }
+}
+
+fn user(index: u32, random: &mut Random) -> User {
+    let number = format!("10{index:02}");
+    let devices = (0..random.between(0, 3)).map(|device| Device {
+        name: format!("phone {device}"),
+        username: format!("{number}-{device}"),
+        password: Some("correct-horse".to_owned()),
+        ha1: None,
+    });
+    User {
+        name: format!("User {number}"),
+        email: None,
+        caller_id: None,
+        ring_seconds: random.percent(50).then(|| random.between(3, 60)),
+        record: Record::default(),
+        devices: devices.collect(),
+        number,
+    }
+}
+
+fn trunk(index: u32, random: &mut Random) -> Trunk {
+    let formats = [
+        NumberFormat::E164,
+        NumberFormat::E164Plus,
+        NumberFormat::National,
+    ];
+    Trunk {
+        name: format!("trunk {index}"),
+        host: "sip.carrier.example".to_owned(),
+        transport: Transport::Udp,
+        register: random.percent(50).then(|| Register {
+            username: "acme".to_owned(),
+            password: "s3cret-s3cret".to_owned(),
+            expires_seconds: None,
+        }),
+        inbound_from: vec!["203.0.113.9".to_owned()],
+        number_format: random.pick(&formats).copied().unwrap_or_default(),
+        calls: random.percent(30).then(|| random.between(1, 4)),
+    }
+}
+
+/// One entry, then objects of random kinds. An exit that may be taken at once leads forward
+/// only, so that there is no circle; one that comes after a wait may lead anywhere.
+fn flow(index: u32, users: u32, random: &mut Random) -> Flow {
+    let kinds: Vec<&Kind> = offered()
+        .filter(|kind| kind.palette != Palette::Entry)
+        .collect();
+    let entry = offered().find(|kind| kind.palette == Palette::Entry);
+    let drawn = (0..random.between(1, 6)).filter_map(|_| random.pick(&kinds).copied());
+    let chosen: Vec<&Kind> = entry.into_iter().chain(drawn.collect::<Vec<_>>()).collect();
+    let count = chosen.len();
+    let objects = chosen.into_iter().enumerate().map(|(place, kind)| {
+        let mut object = Object {
+            id: format!("object{place}"),
+            kind: kind.name.to_owned(),
+            name: String::new(),
+            at: (0, 0),
+            settings: settings(kind.fields, index, users, random),
+            exits: std::collections::BTreeMap::new(),
+        };
+        for exit in kind.exits {
+            if random.percent(15) {
+                continue;
+            }
+            let first = if exit.pace == Pace::AtOnce {
+                place + 1
+            } else {
+                0
+            };
+            if first < count {
+                let target = first + random.below(count - first);
+                object
+                    .exits
+                    .insert(exit.name.to_owned(), format!("object{target}"));
+            }
+        }
+        object
+    });
+    Flow {
+        id: format!("flow{index}"),
+        name: String::new(),
+        objects: objects.collect(),
+    }
+}
+
+fn settings(fields: &[Field], flow: u32, users: u32, random: &mut Random) -> Map<String, Value> {
+    let mut settings = Map::new();
+    for field in fields {
+        if field.need == Need::Required || random.percent(60) {
+            settings.insert(
+                field.name.to_owned(),
+                value(field.shape, flow, users, random),
+            );
+        }
+    }
+    settings
+}
+
+fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
+    match shape {
+        Shape::Whole { least, most } => json!(random.between(least, most.min(least + 60))),
+        Shape::Choice(words) => json!(random.pick(words)),
+        Shape::User => json!(format!(
+            "10{:02}",
+            random.between(0, users.saturating_sub(1))
+        )),
+        Shape::Numbers => json!([format!("+6129876543{flow}")]),
+    }
+}

@@ -1,0 +1,383 @@
+//! What is true of every run of an account, whatever happens to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clock::Time;
+
+use crate::cdr::{Change, Fold, UserCall};
+use crate::effect::Effect;
+use crate::event::{Event, Fact};
+use crate::ids::{CallId, LegId};
+use crate::input::Input;
+use crate::trigger::Trigger;
+
+/// Legs a call may have open at once, the caller's own not counted.
+const MAX_OPEN_LEGS: usize = crate::attempt::MAX_LEGS_PER_CALL;
+
+/// Watches inputs and effects go by. Every method says which law is broken, if one is.
+#[derive(Debug, Default)]
+pub struct Laws {
+    legs: BTreeMap<LegId, Leg>,
+    calls: BTreeMap<CallId, Told>,
+    ended_legs: BTreeSet<LegId>,
+    ended_calls: BTreeSet<CallId>,
+    fold: Fold,
+    rows: u64,
+    hooks: u64,
+    last_event_at: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leg {
+    /// It came in, and what it was told.
+    Caller {
+        answered: bool,
+        call: Option<CallId>,
+    },
+    /// We dialled it, and whether it answered.
+    Called { answered: bool, call: CallId },
+}
+
+/// What was told of a call that has not ended.
+#[derive(Debug, Default)]
+struct Told {
+    users: BTreeMap<String, Attempt>,
+    outbound: Option<(String, Attempt)>,
+    hooks: BTreeMap<Trigger, u64>,
+    /// The row each side of each user has got.
+    listed: BTreeMap<(bool, String), UserCall>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    Ringing,
+    Answered,
+    Over,
+}
+
+type Verdict = Result<(), String>;
+
+fn law(kept: bool, broken: impl FnOnce() -> String) -> Verdict {
+    if kept { Ok(()) } else { Err(broken()) }
+}
+
+impl Laws {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Legs that are open: the caller's and the called ones.
+    pub fn open_legs(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.legs.keys().copied()
+    }
+
+    /// Listed rows seen so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Hooks seen so far.
+    pub fn hooks(&self) -> u64 {
+        self.hooks
+    }
+
+    /// Calls that have not ended.
+    pub fn open_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Before the account takes it.
+    pub fn input(&mut self, input: &Input) {
+        match input {
+            Input::Incoming { leg, .. } if !self.is_known(*leg) => {
+                self.legs.insert(
+                    *leg,
+                    Leg::Caller {
+                        answered: false,
+                        call: None,
+                    },
+                );
+            }
+            Input::Answered { leg } => {
+                if let Some(Leg::Called { answered, .. }) = self.legs.get_mut(leg) {
+                    *answered = true;
+                }
+            }
+            Input::Failed { leg, .. } | Input::HungUp { leg, .. } => self.leg_over(*leg),
+            Input::Incoming { .. }
+            | Input::Ringing { .. }
+            | Input::Progress { .. }
+            | Input::Wake
+            | Input::EndAll { .. } => {}
+        }
+    }
+
+    /// What the account answered with.
+    pub fn effects(&mut self, effects: &[Effect]) -> Verdict {
+        for effect in effects {
+            self.effect(effect)
+                .map_err(|broken| format!("{broken}, at {effect:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// When nothing goes on any more.
+    pub fn silence(&self) -> Verdict {
+        law(self.legs.is_empty(), || {
+            format!("legs stay open: {:?}", self.legs)
+        })?;
+        law(self.calls.is_empty(), || {
+            format!("calls stay open: {:?}", self.calls.keys())
+        })?;
+        law(self.fold.open_calls().count() == 0, || {
+            "the fold holds on to calls".to_owned()
+        })
+    }
+
+    fn is_known(&self, leg: LegId) -> bool {
+        self.legs.contains_key(&leg) || self.ended_legs.contains(&leg)
+    }
+
+    fn leg_over(&mut self, leg: LegId) {
+        if self.legs.remove(&leg).is_some() {
+            self.ended_legs.insert(leg);
+        }
+    }
+
+    fn effect(&mut self, effect: &Effect) -> Verdict {
+        match effect {
+            Effect::Dial {
+                call, leg, for_leg, ..
+            } => self.dial(*call, *leg, *for_leg),
+            Effect::Ring { leg } => {
+                let fits = matches!(
+                    self.legs.get(leg),
+                    Some(Leg::Caller {
+                        answered: false,
+                        ..
+                    })
+                );
+                law(fits, || {
+                    "only a caller who is not answered hears it ring".to_owned()
+                })
+            }
+            Effect::EarlyMedia { leg, from } => {
+                let caller = self.legs.get(leg);
+                let fits = matches!(
+                    caller,
+                    Some(Leg::Caller {
+                        answered: false,
+                        ..
+                    })
+                ) && matches!(
+                    self.legs.get(from),
+                    Some(Leg::Called {
+                        answered: false,
+                        ..
+                    })
+                );
+                law(fits, || {
+                    "early media go from a ringing leg to a waiting caller".to_owned()
+                })
+            }
+            Effect::Answer { leg, with } => self.answer(*leg, *with),
+            Effect::HangUp { leg, .. } => {
+                // A leg that nobody has may be hung up again: it may have answered late.
+                self.leg_over(*leg);
+                Ok(())
+            }
+            Effect::Emit(event) => self.event(event),
+        }
+    }
+
+    fn dial(&mut self, call: CallId, leg: LegId, for_leg: LegId) -> Verdict {
+        law(!self.is_known(leg), || "a dialled leg is new".to_owned())?;
+        law(
+            matches!(self.legs.get(&for_leg), Some(Leg::Caller { .. })),
+            || "it is dialled for a caller who is there".to_owned(),
+        )?;
+        self.legs.insert(
+            leg,
+            Leg::Called {
+                answered: false,
+                call,
+            },
+        );
+        let open = self
+            .legs
+            .values()
+            .filter(|leg| is_called_by(leg, call))
+            .count();
+        law(open <= MAX_OPEN_LEGS, || format!("a call has {open} legs"))
+    }
+
+    fn answer(&mut self, leg: LegId, with: LegId) -> Verdict {
+        law(
+            matches!(
+                self.legs.get(&with),
+                Some(Leg::Called { answered: true, .. })
+            ),
+            || "a caller is connected with a leg that answered".to_owned(),
+        )?;
+        match self.legs.get_mut(&leg) {
+            Some(Leg::Caller { answered, .. }) if !*answered => {
+                *answered = true;
+                Ok(())
+            }
+            Some(_) | None => Err("a caller is answered once, while there".to_owned()),
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Verdict {
+        law(event.at >= self.last_event_at, || {
+            "events come in the order of time".to_owned()
+        })?;
+        self.last_event_at = event.at;
+        law(!self.ended_calls.contains(&event.call), || {
+            "nothing follows the end of a call".to_owned()
+        })?;
+        let arrives = matches!(event.fact, Fact::Arrived { .. });
+        law(arrives != self.calls.contains_key(&event.call), || {
+            "a call arrives first and once".to_owned()
+        })?;
+        let told = self.calls.entry(event.call).or_default();
+        told.fact(&event.fact)?;
+        for change in self.fold.apply(event) {
+            match change {
+                Change::Hook(hook) => {
+                    self.hooks += 1;
+                    *told.hooks.entry(hook.trigger).or_default() += 1;
+                }
+                Change::Row(row) if row.listed => {
+                    self.rows += 1;
+                    told.row(row)?;
+                }
+                Change::Row(_) => {}
+            }
+        }
+        if matches!(event.fact, Fact::Ended { .. }) {
+            self.call_over(event.call)?;
+        }
+        Ok(())
+    }
+
+    fn call_over(&mut self, call: CallId) -> Verdict {
+        let Some(told) = self.calls.remove(&call) else {
+            return Ok(());
+        };
+        self.ended_calls.insert(call);
+        told.over()?;
+        let open: Vec<LegId> = self
+            .legs
+            .iter()
+            .filter(|(_, leg)| is_called_by(leg, call))
+            .map(|(id, _)| *id)
+            .collect();
+        law(open.is_empty(), || {
+            format!("called legs outlive their call: {open:?}")
+        })
+    }
+}
+
+fn is_called_by(leg: &Leg, wanted: CallId) -> bool {
+    matches!(leg, Leg::Called { call, .. } if *call == wanted)
+}
+
+impl Told {
+    fn fact(&mut self, fact: &Fact) -> Verdict {
+        match fact {
+            Fact::UserRinging { user, .. } => {
+                let before = self.users.insert(user.number.to_string(), Attempt::Ringing);
+                law(matches!(before, None | Some(Attempt::Over)), || {
+                    "a user's attempts do not overlap".to_owned()
+                })
+            }
+            Fact::UserAnswered { user } => {
+                let before = self
+                    .users
+                    .insert(user.number.to_string(), Attempt::Answered);
+                law(before == Some(Attempt::Ringing), || {
+                    "a user who rings answers once".to_owned()
+                })
+            }
+            Fact::UserEnded { user } => {
+                let before = self.users.insert(user.number.to_string(), Attempt::Over);
+                law(
+                    matches!(before, Some(Attempt::Ringing | Attempt::Answered)),
+                    || "an attempt that goes on ends once".to_owned(),
+                )
+            }
+            Fact::OutboundStarted { user } => {
+                let before = self
+                    .outbound
+                    .replace((user.number.to_string(), Attempt::Ringing));
+                law(before.is_none(), || "a user's call starts once".to_owned())
+            }
+            Fact::OutboundAnswered { .. } => self.outbound_step(Attempt::Answered),
+            Fact::OutboundEnded { .. } => self.outbound_step(Attempt::Over),
+            Fact::Arrived { .. } | Fact::LegClosed { .. } | Fact::Ended { .. } => Ok(()),
+        }
+    }
+
+    fn outbound_step(&mut self, next: Attempt) -> Verdict {
+        let Some((_, attempt)) = &mut self.outbound else {
+            return Err("a user's call starts before it goes on".to_owned());
+        };
+        let fits = match next {
+            Attempt::Answered => *attempt == Attempt::Ringing,
+            Attempt::Over => *attempt != Attempt::Over,
+            Attempt::Ringing => false,
+        };
+        *attempt = next;
+        law(fits, || {
+            "a user's call is answered at most once and ends once".to_owned()
+        })
+    }
+
+    fn row(&mut self, row: UserCall) -> Verdict {
+        let talked = row.connected_at.is_some();
+        law(talked || row.conversation_duration_seconds == 0, || {
+            "who was not connected did not talk".to_owned()
+        })?;
+        law(
+            row.conversation_duration_seconds <= row.call_duration_seconds,
+            || "nobody talks longer than the call".to_owned(),
+        )?;
+        law(
+            row.ended_at >= Some(row.call_start_at) && !row.dest_number.is_empty(),
+            || "a row has an end and a destination".to_owned(),
+        )?;
+        let outbound = row.kind.side() == crate::cdr::Side::Outbound;
+        let before = self
+            .listed
+            .insert((outbound, row.user_number.to_string()), row);
+        law(before.is_none(), || {
+            "a user has one row of a side".to_owned()
+        })
+    }
+
+    fn over(&self) -> Verdict {
+        law(
+            self.users.values().all(|attempt| *attempt == Attempt::Over),
+            || "every attempt ends before the call does".to_owned(),
+        )?;
+        let outbound = self.outbound.as_ref();
+        law(
+            outbound.is_none_or(|(_, attempt)| *attempt == Attempt::Over),
+            || "the user's call ends before the call does".to_owned(),
+        )?;
+        let rows = self.users.len() + usize::from(outbound.is_some());
+        law(self.listed.len() == rows, || {
+            format!("{} rows for {rows} users", self.listed.len())
+        })?;
+        self.balanced(Trigger::UserInbound, Trigger::UserInboundCompleted)?;
+        self.balanced(Trigger::UserOutbound, Trigger::UserOutboundCompleted)
+    }
+
+    fn balanced(&self, first: Trigger, last: Trigger) -> Verdict {
+        law(self.hooks.get(&first) == self.hooks.get(&last), || {
+            format!("as many {} as {}", first.name(), last.name())
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! For tests of this crate and for the simulator: example accounts, random ones, the laws that
+//! every run must keep, and a driver that tries to break them.
+
+mod document;
+mod laws;
+mod random;
+mod walk;
+
+pub use document::{example, random_draft};
+pub use laws::Laws;
+pub use random::Random;
+pub use walk::{Walked, walk};

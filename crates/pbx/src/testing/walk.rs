@@ -1,0 +1,355 @@
+//! A random walk: a random account, then anything in any order, sense and nonsense alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Time;
+
+use super::document::random_draft;
+use super::laws::Laws;
+use super::random::Random;
+use crate::account::Account;
+use crate::effect::Effect;
+use crate::event::HangupCause;
+use crate::ids::{AccountId, CallIds, Ids, LegId};
+use crate::input::{Failure, Input, Origin};
+use crate::plan::Plan;
+
+/// After this long without anything but wakes, every call has reached its greatest length.
+const LONGEST_CALL: Duration = Duration::from_hours(25);
+
+/// Legs remembered to say nonsense about.
+const MAX_PAST_LEGS: usize = 64;
+
+const START: Time = Time::from_secs(1_569_943_875);
+
+/// What a walk came past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Inputs given.
+    pub inputs: u64,
+    /// Effects asked for.
+    pub effects: u64,
+    /// Listed rows.
+    pub rows: u64,
+    /// Hooks.
+    pub hooks: u64,
+}
+
+/// Walks `steps` random steps and lets the account come to rest. `Err` is the law it broke.
+/// `spoil` may change the effects before the laws see them, to show that the laws bite.
+pub fn walk(
+    seed: u64,
+    steps: u32,
+    spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
+) -> Result<Walked, String> {
+    let mut random = Random::new(seed);
+    let plan = random_plan(&mut random, 0)?;
+    let mut walker = Walker {
+        account: Account::new(Arc::clone(&plan)),
+        plan,
+        ids: Ids::new(CallIds::new(0, START), LegId(1)),
+        now: START,
+        laws: Laws::new(),
+        past_legs: Vec::new(),
+        walked: Walked::default(),
+        random,
+        spoil,
+    };
+    for step in 0..steps {
+        walker
+            .step(step)
+            .map_err(|broken| format!("seed {seed} step {step}: {broken}"))?;
+    }
+    walker
+        .come_to_rest()
+        .map_err(|broken| format!("seed {seed} at the end: {broken}"))
+}
+
+fn random_plan(random: &mut Random, version: u64) -> Result<Arc<Plan>, String> {
+    let draft = random_draft(random);
+    let plan = draft.compile(AccountId(1), version);
+    plan.map(Arc::new)
+        .map_err(|problems| format!("a random draft compiles: {problems:?}"))
+}
+
+struct Walker<'a> {
+    account: Account,
+    plan: Arc<Plan>,
+    ids: Ids,
+    now: Time,
+    random: Random,
+    laws: Laws,
+    past_legs: Vec<LegId>,
+    walked: Walked,
+    spoil: &'a mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
+}
+
+impl Walker<'_> {
+    fn step(&mut self, step: u32) -> Result<(), String> {
+        match self.random.between(0, 99) {
+            0..=19 => self.call(),
+            20..=74 => self.leg(),
+            75..=92 => self.time(),
+            93..=95 => self.give(Input::Wake),
+            96..=98 => {
+                self.plan = random_plan(&mut self.random, u64::from(step) + 1)?;
+                self.account.apply(Arc::clone(&self.plan));
+                Ok(())
+            }
+            _ => self.give(Input::EndAll {
+                cause: HangupCause::AccountFault,
+            }),
+        }
+    }
+
+    fn call(&mut self) -> Result<(), String> {
+        // At times the edge says the same thing twice. It never gives an id twice.
+        let open: Vec<LegId> = self.laws.open_legs().collect();
+        let twice = self
+            .random
+            .pick(&open)
+            .copied()
+            .filter(|_| self.random.percent(3));
+        let leg = twice.unwrap_or_else(|| self.ids.leg());
+        let input = Input::Incoming {
+            leg,
+            origin: self.origin(),
+            called: self.called(),
+            caller_number: self.random.percent(80).then(|| "0398765432".to_owned()),
+            caller_name: self.random.percent(50).then(|| "Somebody".to_owned()),
+        };
+        self.give(input)
+    }
+
+    fn origin(&mut self) -> Origin {
+        let devices: Vec<Arc<str>> = self.plan.devices.keys().cloned().collect();
+        let trunks: Vec<Arc<str>> = self
+            .plan
+            .trunks
+            .iter()
+            .map(|trunk| Arc::clone(&trunk.name))
+            .collect();
+        let unknown = Origin::Device {
+            username: "nobody".into(),
+        };
+        if self.random.percent(50) {
+            let device = self.random.pick(&devices).cloned();
+            return device.map_or(unknown, |username| Origin::Device { username });
+        }
+        let trunk = self.random.pick(&trunks).cloned();
+        trunk.map_or(unknown, |name| Origin::Trunk { name })
+    }
+
+    fn called(&mut self) -> String {
+        let numbers: Vec<String> = self
+            .plan
+            .numbers()
+            .map(|number| format!("+{number}"))
+            .collect();
+        let users: Vec<String> = self
+            .plan
+            .users
+            .iter()
+            .map(|user| user.who.number.to_string())
+            .collect();
+        let others = ["000", "0412345678", "1099", "alice", "", "*97", "98765439"];
+        let choice = match self.random.between(0, 9) {
+            0..=3 => self.random.pick(&numbers).cloned(),
+            4..=6 => self.random.pick(&users).cloned(),
+            _ => self.random.pick(&others).map(ToString::to_string),
+        };
+        choice.unwrap_or_default()
+    }
+
+    /// Mostly an open leg, at times one that is over, at times one that never was.
+    fn any_leg(&mut self) -> LegId {
+        let open: Vec<LegId> = self.laws.open_legs().collect();
+        let leg = match self.random.between(0, 19) {
+            0 => None,
+            1 | 2 => self.random.pick(&self.past_legs).copied(),
+            _ => self.random.pick(&open).copied(),
+        };
+        leg.unwrap_or(LegId(u64::MAX))
+    }
+
+    fn leg(&mut self) -> Result<(), String> {
+        let leg = self.any_leg();
+        let failures = [
+            Failure::Busy,
+            Failure::Declined,
+            Failure::NoAnswer,
+            Failure::NotFound,
+            Failure::Incompatible,
+            Failure::Rejected,
+            Failure::Unavailable,
+            Failure::Timeout,
+            Failure::Unreachable,
+        ];
+        let failure = self
+            .random
+            .pick(&failures)
+            .copied()
+            .unwrap_or(Failure::Busy);
+        let input = match self.random.between(0, 9) {
+            0..=2 => Input::Ringing { leg },
+            3 => Input::Progress { leg },
+            4..=5 => Input::Answered { leg },
+            6..=7 => Input::Failed { leg, failure },
+            _ => Input::HungUp {
+                leg,
+                cause: HangupCause::Normal,
+            },
+        };
+        self.give(input)
+    }
+
+    /// Time goes on, to the next deadline or by a little less than that.
+    fn time(&mut self) -> Result<(), String> {
+        let deadline = self.account.deadline();
+        match deadline {
+            Some(deadline) if self.random.percent(30) => {
+                self.now = self.now.max(deadline);
+                self.give(Input::Wake)
+            }
+            Some(_) | None => {
+                self.now += Duration::from_millis(self.random.between(0, 4_000).into());
+                Ok(())
+            }
+        }
+    }
+
+    fn give(&mut self, input: Input) -> Result<(), String> {
+        let woken = matches!(input, Input::Wake);
+        self.laws.input(&input);
+        let told = format!("{input:?}");
+        let effects = self.account.handle(self.now, input, &mut self.ids);
+        let effects = (self.spoil)(effects);
+        self.walked.inputs += 1;
+        self.walked.effects += u64::try_from(effects.len()).unwrap_or_default();
+        self.remember(&effects);
+        self.laws
+            .effects(&effects)
+            .map_err(|broken| format!("{broken}, after {told}"))?;
+        let stuck = woken
+            && self
+                .account
+                .deadline()
+                .is_some_and(|deadline| deadline <= self.now);
+        if stuck {
+            return Err(format!("the deadline is still due after {told}"));
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::HangUp { leg, .. } = effect {
+                self.past_legs.push(*leg);
+            }
+        }
+        let surplus = self.past_legs.len().saturating_sub(MAX_PAST_LEGS);
+        self.past_legs.drain(..surplus);
+    }
+
+    /// Liveness: with nobody doing anything any more, every call comes to its end by itself.
+    fn come_to_rest(mut self) -> Result<Walked, String> {
+        let patience = self.now + LONGEST_CALL;
+        while let Some(deadline) = self.account.deadline() {
+            if deadline > patience {
+                return Err("a call outlives the greatest length of a call".to_owned());
+            }
+            self.now = self.now.max(deadline);
+            self.give(Input::Wake)?;
+        }
+        self.laws.silence()?;
+        if !self.account.is_idle() {
+            return Err("the account holds on to something".to_owned());
+        }
+        self.walked.rows = self.laws.rows();
+        self.walked.hooks = self.laws.hooks();
+        Ok(self.walked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Fact;
+
+    const SEEDS: u64 = 100;
+    const STEPS: u32 = 400;
+
+    #[test]
+    fn random_walks_keep_every_law() {
+        let mut rows = 0;
+        for seed in 0..SEEDS {
+            let walked = walk(seed, STEPS, &mut |effects| effects).unwrap();
+            rows += walked.rows;
+        }
+        assert!(rows > SEEDS, "walks that lead nowhere prove nothing");
+    }
+
+    #[test]
+    fn the_same_seed_walks_the_same_way() {
+        let mut effects = [Vec::new(), Vec::new()];
+        for run in &mut effects {
+            walk(7, STEPS, &mut |effects| {
+                run.extend(effects.iter().cloned());
+                effects
+            })
+            .unwrap();
+        }
+        let [first, second] = effects;
+        assert_eq!(first, second);
+    }
+
+    /// Leaves one effect out, or says it twice, and expects some law to notice.
+    #[track_caller]
+    fn check_bites(name: &str, spoil: fn(&Effect) -> usize) {
+        let caught = (0..50).any(|seed| {
+            walk(seed, STEPS, &mut |effects| {
+                let repeat = |effect: Effect| std::iter::repeat_n(effect.clone(), spoil(&effect));
+                effects.into_iter().flat_map(repeat).collect()
+            })
+            .is_err()
+        });
+        assert!(caught, "no law notices: {name}");
+    }
+
+    fn fact(effect: &Effect) -> Option<&Fact> {
+        if let Effect::Emit(event) = effect {
+            Some(&event.fact)
+        } else {
+            None
+        }
+    }
+
+    #[test]
+    fn planted_bugs_are_caught() {
+        check_bites("an attempt's end is forgotten", |effect| {
+            usize::from(!matches!(fact(effect), Some(Fact::UserEnded { .. })))
+        });
+        check_bites("an attempt ends twice", |effect| {
+            1 + usize::from(matches!(fact(effect), Some(Fact::UserEnded { .. })))
+        });
+        check_bites("a user answers twice", |effect| {
+            1 + usize::from(matches!(fact(effect), Some(Fact::UserAnswered { .. })))
+        });
+        check_bites("a call's end is forgotten", |effect| {
+            usize::from(!matches!(fact(effect), Some(Fact::Ended { .. })))
+        });
+        check_bites("a user's own call is never closed", |effect| {
+            usize::from(!matches!(fact(effect), Some(Fact::OutboundEnded { .. })))
+        });
+        check_bites("legs are left ringing", |effect| {
+            usize::from(!matches!(effect, Effect::HangUp { .. }))
+        });
+        check_bites("the caller is answered twice", |effect| {
+            1 + usize::from(matches!(effect, Effect::Answer { .. }))
+        });
+        check_bites("a leg is dialled twice", |effect| {
+            1 + usize::from(matches!(effect, Effect::Dial { .. }))
+        });
+    }
+}
