@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use super::{Algorithm, AuthParams, Computation, Ha1, Protection, inside_quotes, quoted};
+use super::{Algorithm, AuthParams, Computation, Ha1, Protection, hex, inside_quotes, quoted};
 use crate::bytes::as_str;
 use crate::method::Method;
 use crate::params::unquote;
@@ -149,7 +149,7 @@ pub fn answer(
         protection,
     };
     let ha1 = Ha1::md5(&credentials.username, realm, &credentials.password);
-    let response = computation.response(&ha1);
+    let response = hex(&computation.response(&ha1).into());
     let mut value = format!(
         "Digest username=\"{}\", realm=\"{}\", nonce=\"{nonce}\", uri=\"{}\", response=\"{}\", algorithm=MD5",
         quoted(&credentials.username),

@@ -9,6 +9,7 @@ mod nonces;
 use std::borrow::Cow;
 use std::fmt;
 
+use md5::digest::Output;
 use md5::{Digest as _, Md5};
 
 use crate::bytes::{
@@ -98,19 +99,24 @@ enum Protection<'a> {
 
 impl Computation<'_> {
     /// The response value (RFC 7616 §3.4.1; RFC 2617 §3.2.2.1 without qop).
-    fn response(&self, ha1: &Ha1) -> Hex {
+    fn response(&self, ha1: &Ha1) -> Output<Md5> {
         let ha2 = md5_joined([self.method, self.uri]);
         match self.protection {
-            Protection::Legacy => md5_joined([&ha1.md5, self.nonce, &ha2]),
+            Protection::Legacy => md5([&ha1.md5, self.nonce, &ha2]),
             Protection::Auth { nc, cnonce } => {
-                md5_joined([&ha1.md5, self.nonce, nc, cnonce, b"auth", &ha2])
+                md5([&ha1.md5, self.nonce, nc, cnonce, b"auth", &ha2])
             }
         }
     }
 }
 
-/// The hash of the parts with a colon between each two.
+/// The hash of the parts with a colon between each two, in digits.
 fn md5_joined<const N: usize>(parts: [&[u8]; N]) -> Hex {
+    hex(&md5(parts).into())
+}
+
+/// The hash of the parts with a colon between each two.
+fn md5<const N: usize>(parts: [&[u8]; N]) -> Output<Md5> {
     let mut hasher = Md5::new();
     for (position, part) in parts.into_iter().enumerate() {
         if position > 0 {
@@ -118,7 +124,7 @@ fn md5_joined<const N: usize>(parts: [&[u8]; N]) -> Hex {
         }
         hasher.update(part);
     }
-    hex(&hasher.finalize().into())
+    hasher.finalize()
 }
 
 fn hex(bytes: &[u8; 16]) -> Hex {
@@ -205,14 +211,17 @@ mod tests {
             },
         };
         assert_eq!(
-            &computation.response(&ha1),
+            &hex(&computation.response(&ha1).into()),
             b"6629fae49393a05397450978507c4ef1"
         );
         let legacy = Computation {
             protection: Protection::Legacy,
             ..computation
         };
-        assert_eq!(&legacy.response(&ha1), b"670fd8c2df070c60b045671b8b24ff02");
+        assert_eq!(
+            &hex(&legacy.response(&ha1).into()),
+            b"670fd8c2df070c60b045671b8b24ff02"
+        );
     }
 
     #[test]
@@ -228,7 +237,7 @@ mod tests {
             },
         };
         assert_eq!(
-            &computation.response(&ha1),
+            &hex(&computation.response(&ha1).into()),
             b"8ca523f5e9506fed4657c9700eebdbec"
         );
     }

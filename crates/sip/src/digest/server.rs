@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use clock::Time;
+use hmac::digest::{CtOutput, Output};
 use hmac::{Hmac, Mac as _};
+use md5::Md5;
 use sha2::Sha256;
-use subtle::{Choice, ConstantTimeEq as _};
 
 use super::nonces::{NonceId, NonceTable};
-use super::{Algorithm, AuthParams, Computation, Ha1, Hex, Protection, hex, inside_quotes, quoted};
+use super::{Algorithm, AuthParams, Computation, Ha1, Hex, Protection, inside_quotes, quoted};
 use crate::bytes::as_str;
 use crate::method::Method;
 use crate::params::unquote;
@@ -133,14 +134,13 @@ impl Challenger {
             issued: now,
             serial: self.serial,
         };
-        let mac = self.mac(realm.as_bytes(), id);
-        let mac = as_str(&mac).unwrap_or_default();
+        let proof = u128::from_be_bytes(self.proof(realm.as_bytes(), id));
         let stale = match stale {
             Stale::Yes => ", stale=true",
             Stale::No => "",
         };
         format!(
-            "Digest realm=\"{}\", nonce=\"{:016x}{:08x}{mac}\", algorithm=MD5, qop=\"auth\"{stale}",
+            "Digest realm=\"{}\", nonce=\"{:016x}{:08x}{proof:032x}\", algorithm=MD5, qop=\"auth\"{stale}",
             quoted(realm),
             now.as_micros(),
             id.serial,
@@ -173,10 +173,11 @@ impl Challenger {
             nonce: authorization.nonce,
             protection,
         };
-        let expected = computation.response(ha1.unwrap_or(&self.nobody));
-        let is_known = Choice::from(u8::from(ha1.is_some()));
-        let is_right = expected.ct_eq(&given_response(authorization.response)) & is_known;
-        if !bool::from(is_right) {
+        let given = unhex(authorization.response).ok_or(DigestError::WrongResponse)?;
+        let expected = CtOutput::<Md5>::new(computation.response(ha1.unwrap_or(&self.nobody)));
+        // Compared in constant time: how much of a guess is right does not show.
+        let is_right = expected == CtOutput::new(given);
+        if !is_right || ha1.is_none() {
             return Err(DigestError::WrongResponse);
         }
         let id = self.check_nonce(now, authorization)?;
@@ -189,9 +190,11 @@ impl Challenger {
         now: Time,
         authorization: &Authorization<'_>,
     ) -> Result<NonceId, DigestError> {
-        let (id, mac) = nonce_parts(authorization.nonce).ok_or(DigestError::Stale)?;
-        let expected = self.mac(&authorization.realm, id);
-        let is_ours = bool::from(expected[..].ct_eq(mac));
+        let (id, proof) = nonce_parts(authorization.nonce).ok_or(DigestError::Stale)?;
+        let is_ours = self
+            .mac(&authorization.realm, id)
+            .verify_truncated_left(&proof)
+            .is_ok();
         let is_young = now.since(id.issued) <= NONCE_LIFETIME;
         let is_past = id.issued.since(now) <= CLOCK_STEP;
         (is_ours && is_young && is_past)
@@ -199,25 +202,32 @@ impl Challenger {
             .ok_or(DigestError::Stale)
     }
 
-    /// The proof that a nonce is ours: half of an HMAC over what it stands for.
-    fn mac(&self, realm: &[u8], id: NonceId) -> Hex {
+    /// What proves that a nonce is ours: the HMAC over all it stands for.
+    fn mac(&self, realm: &[u8], id: NonceId) -> Hmac<Sha256> {
         let mut mac = self.key.clone();
         mac.update(&id.issued.as_micros().to_be_bytes());
         mac.update(&id.serial.to_be_bytes());
         mac.update(realm);
-        let full: [u8; 32] = mac.finalize().into_bytes().into();
-        let (half, _) = full.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        hex(half)
+        mac
+    }
+
+    /// The half of the HMAC that goes into the nonce.
+    fn proof(&self, realm: &[u8], id: NonceId) -> Proof {
+        let full: [u8; 32] = self.mac(realm, id).finalize().into_bytes().into();
+        full.first_chunk().copied().unwrap_or_default()
     }
 }
 
+/// Half an HMAC: 128 bits.
+type Proof = [u8; 16];
+
 /// Time, serial number and proof of a nonce as [`Challenger::challenge`] writes it.
-fn nonce_parts(nonce: &[u8]) -> Option<(NonceId, &[u8])> {
+fn nonce_parts(nonce: &[u8]) -> Option<(NonceId, Proof)> {
     let (issued, rest) = nonce.split_at_checked(16)?;
-    let (serial, mac) = rest.split_at_checked(8)?;
+    let (serial, proof) = rest.split_at_checked(8)?;
     let issued = Time::from_micros(hexadecimal(issued)?);
     let serial = u32::try_from(hexadecimal(serial)?).ok()?;
-    Some((NonceId { issued, serial }, mac))
+    Some((NonceId { issued, serial }, unhex(proof)?.into()))
 }
 
 /// The count of an answer. Without protection there is none, and the nonce is good for one
@@ -231,11 +241,13 @@ fn count(protection: Protection<'_>) -> Result<u32, DigestError> {
     }
 }
 
-/// The response as hexadecimal digits; anything of another length becomes what no hash is.
-fn given_response(text: &[u8]) -> Hex {
-    let mut response = Hex::try_from(text).unwrap_or([b'-'; 32]);
-    response.make_ascii_lowercase();
-    response
+/// The hash that 32 hexadecimal digits of either case write.
+fn unhex(text: &[u8]) -> Option<Output<Md5>> {
+    let digits = Hex::try_from(text)
+        .ok()
+        .filter(|text| text.iter().all(u8::is_ascii_hexdigit))?;
+    let value = u128::from_str_radix(as_str(&digits)?, 16).ok()?;
+    Some(value.to_be_bytes().into())
 }
 
 /// A hexadecimal number of 1 to 16 digits.
@@ -248,6 +260,7 @@ fn hexadecimal(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::client::{self, Attempt, Challenge, Credentials};
+    use super::super::hex;
     use super::*;
 
     const NOW: Time = Time::from_secs(1_700_000_000);
@@ -332,7 +345,7 @@ mod tests {
         let forged = format!(
             "Digest username=\"x\", realm=\"{REALM}\", nonce=\"{}\", uri=\"sip:x\", response=\"{}\"",
             std::str::from_utf8(parsed.nonce()).unwrap(),
-            std::str::from_utf8(&response).unwrap(),
+            std::str::from_utf8(&hex(&response.into())).unwrap(),
         );
         let forged = Authorization::parse(forged.as_bytes()).unwrap();
         let result = challenger.verify(NOW, &forged, Method::Register, None);
