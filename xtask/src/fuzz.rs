@@ -73,7 +73,11 @@ pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
 pub(crate) fn targets() -> Result<Vec<String>> {
     let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml"))?;
     let manifest: toml::Table = manifest.parse()?;
-    let bins = manifest.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
+    let bins = manifest
+        .get("bin")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten();
     let names = bins.filter_map(|bin| bin.get("name")?.as_str());
     Ok(names.map(str::to_owned).collect())
 }

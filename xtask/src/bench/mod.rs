@@ -1,0 +1,99 @@
+//! `cargo xtask bench`: the figures that the project takes by itself (`docs/performance.md`).
+//!
+//! Each is an example of the crate it measures, which prints its figures and the kernel's own cost
+//! beside them; `idle` needs the whole program and is taken here.
+
+mod idle;
+
+use anyhow::{Result, bail};
+
+use crate::command::{cargo, check};
+use crate::steps::Steps;
+
+/// A measurement: its name, what it shows, and how it is taken.
+struct Bench {
+    name: &'static str,
+    shows: &'static str,
+    by: By,
+}
+
+enum By {
+    /// An example of a package, with its arguments.
+    Example {
+        package: &'static str,
+        example: &'static str,
+        arguments: &'static [&'static str],
+    },
+    /// The program with 1,000 registered phones and nothing to do.
+    Idle,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "paging",
+        shows: "P9: a page of 100 calls at 10,000,000 rows, in the store",
+        by: By::Example {
+            package: "store",
+            example: "paging",
+            arguments: &[],
+        },
+    },
+    Bench {
+        name: "relay",
+        shows: "P4: the relay at 400 calls, and the kernel's baseline loop",
+        by: By::Example {
+            package: "switchhook",
+            example: "relay",
+            arguments: &[],
+        },
+    },
+    Bench {
+        name: "calls",
+        shows: "P14: calls per second of call control, alone and with SIP bytes",
+        by: By::Example {
+            package: "sim",
+            example: "calls",
+            arguments: &[],
+        },
+    },
+    Bench {
+        name: "idle",
+        shows: "P13: 1,000 registered phones, no calls",
+        by: By::Idle,
+    },
+];
+
+/// Takes every figure whose name holds `name`.
+pub(crate) fn run(name: &str) -> Result<()> {
+    let chosen: Vec<&Bench> = BENCHES
+        .iter()
+        .filter(|bench| bench.name.contains(name))
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("no such figure: {name}; there are {}", names.join(", "));
+    }
+    let mut steps = Steps::begin();
+    for bench in chosen {
+        steps.step(&format!("{}: {}", bench.name, bench.shows), || bench.take());
+    }
+    steps.finish()
+}
+
+impl Bench {
+    fn take(&self) -> Result<()> {
+        match self.by {
+            By::Idle => idle::run(),
+            By::Example {
+                package,
+                example,
+                arguments,
+            } => {
+                let mut run = cargo(&["run", "--release", "--quiet", "--locked"]);
+                run.args(["-p", package, "--example", example, "--"])
+                    .args(arguments);
+                check(run)
+            }
+        }
+    }
+}
