@@ -88,11 +88,7 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 fn add_count_function(connection: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("count_add", 3, flags, |arguments| {
-        let packed = arguments
-            .get_raw(0)
-            .as_blob_or_null()
-            .map_err(user_error)?
-            .unwrap_or(&[]);
+        let packed = arguments.get_raw(0).as_blob().map_err(user_error)?;
         let index: u16 = arguments.get(1)?;
         counts::add(packed, usize::from(index), arguments.get(2)?)
             .ok_or_else(|| user_error("a counter would fall below zero or is damaged"))

@@ -54,14 +54,20 @@ fn change(
     index: u8,
     delta: i64,
 ) -> Result<(), StoreError> {
-    connection
+    let changed = connection
         .prepare_cached(
-            "INSERT INTO counters (subject, level, period, total, counts)
-             VALUES (?1, ?2, ?3, ?5, count_add(NULL, ?4, ?5))
-             ON CONFLICT (subject, level, period) DO UPDATE SET
-                 total = total + ?5, counts = count_add(counts, ?4, ?5)",
+            "UPDATE counters SET total = total + ?5, counts = count_add(counts, ?4, ?5)
+             WHERE subject = ?1 AND level = ?2 AND period = ?3",
         )?
         .execute(params![subject, level, period, index, delta])?;
+    if changed == 0 {
+        connection
+            .prepare_cached(
+                "INSERT INTO counters (subject, level, period, total, counts)
+                 VALUES (?1, ?2, ?3, ?5, count_add(x'', ?4, ?5))",
+            )?
+            .execute(params![subject, level, period, index, delta])?;
+    }
     Ok(())
 }
 

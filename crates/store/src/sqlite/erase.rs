@@ -49,7 +49,7 @@ fn first_delivery_since(connection: &Connection, since_us: i64) -> Result<i64, S
             .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         match found {
-            Some((id, created)) if created < since_us => low = id + 1,
+            Some((id, created)) if created < since_us => low = high.min(id + 1),
             Some(_) | None => high = middle,
         }
     }

@@ -1,0 +1,134 @@
+//! What every engine must do. Each rule is a function that is given the engine's opener.
+
+pub mod accounts;
+pub mod erasure;
+pub mod events;
+pub mod model;
+pub mod outbox;
+pub mod paging;
+
+use std::path::Path;
+
+use clock::Time;
+use pbx::cdr::{UserCall, UserCallKind};
+use pbx::{AccountId, CallId, Event, Fact, HangupCause, UserRef};
+use store::{Batch, Reader, Writer};
+use tempfile::TempDir;
+
+pub const ACME: AccountId = AccountId(1);
+pub const OTHER: AccountId = AccountId(2);
+/// 2026-11-24T00:00:00Z.
+pub const MIDNIGHT_MS: u64 = 1_795_478_400_000;
+pub const DAY_MS: u64 = 86_400_000;
+
+/// An open store in a folder of its own.
+pub struct Store {
+    pub writer: Writer,
+    pub reader: Reader,
+    folder: TempDir,
+}
+
+impl Store {
+    pub fn new(open: fn(&Path) -> (Writer, Reader)) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (writer, reader) = open(folder.path());
+        Self {
+            writer,
+            reader,
+            folder,
+        }
+    }
+
+    /// The same data, opened again.
+    pub fn restart(self, open: fn(&Path) -> (Writer, Reader)) -> Self {
+        let folder = self.folder;
+        drop((self.writer, self.reader));
+        let (writer, reader) = open(folder.path());
+        Self {
+            writer,
+            reader,
+            folder,
+        }
+    }
+
+    pub fn list(&mut self, rows: Vec<UserCall>) {
+        let batch = Batch {
+            rows,
+            ..Batch::default()
+        };
+        self.writer.commit(&batch).unwrap();
+    }
+
+    pub fn tell(&mut self, events: Vec<Event>) {
+        let batch = Batch {
+            events,
+            ..Batch::default()
+        };
+        self.writer.commit(&batch).unwrap();
+    }
+}
+
+/// A call whose id counts up from the start of the test's day.
+pub fn call(number: u64) -> CallId {
+    CallId((MIDNIGHT_MS / 1_000 + number / 10_000) * 1_000_000 + number % 10_000)
+}
+
+/// A listed inbound row.
+pub fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
+    let start = Time::from_millis(start_ms);
+    UserCall {
+        account: ACME,
+        call,
+        kind: UserCallKind::UserInboundAnswered,
+        caller_id: Some("61300000000".into()),
+        caller_name: None,
+        dest_number: "61298765432".into(),
+        user_name: format!("User {user}").into(),
+        user_number: user.into(),
+        call_start_at: start,
+        connected_at: Some(Time::from_millis(start_ms + 5_000)),
+        ended_at: Some(Time::from_millis(start_ms + 65_000)),
+        call_duration_seconds: 65,
+        conversation_duration_seconds: 60,
+        listed: true,
+    }
+}
+
+pub fn event(call: CallId, at_ms: u64, fact: Fact) -> Event {
+    Event {
+        at: Time::from_millis(at_ms),
+        account: ACME,
+        call,
+        fact,
+    }
+}
+
+pub fn arrived() -> Fact {
+    Fact::Arrived {
+        direction: pbx::Direction::Inbound,
+        caller_id: Some("61300000000".into()),
+        caller_name: Some("Zoë \"Z\" 王".into()),
+        dest_number: "61298765432".into(),
+    }
+}
+
+pub fn ringing(user: &str) -> Fact {
+    Fact::UserRinging {
+        user: user_ref(user),
+        queue: None,
+        ring_group: Some("sales".into()),
+    }
+}
+
+pub fn user_ref(user: &str) -> UserRef {
+    UserRef {
+        number: user.into(),
+        name: format!("User {user}").into(),
+    }
+}
+
+pub fn ended() -> Fact {
+    Fact::Ended {
+        cause: HangupCause::Normal,
+    }
+}

@@ -1,0 +1,148 @@
+//! A list of rows, sorted and filtered the plain way, and random rows and queries for it.
+
+use clock::Time;
+use pbx::cdr::{UserCall, UserCallKind};
+use store::{Order, Page, Position, UserCallQuery};
+
+use super::{ACME, DAY_MS, MIDNIGHT_MS, OTHER, call, row};
+
+/// What the store must answer, by brute force.
+pub fn page(rows: &[UserCall], query: &UserCallQuery) -> Page {
+    let mut rows: Vec<UserCall> = rows
+        .iter()
+        .filter(|row| row.listed && matches(row, query))
+        .cloned()
+        .collect();
+    rows.sort_by_key(Position::of);
+    if query.order == Order::NewestFirst {
+        rows.reverse();
+    }
+    let total = u64::try_from(rows.len()).unwrap();
+    if let Some(after) = &query.after {
+        rows.retain(|row| match query.order {
+            Order::OldestFirst => Position::of(row) > *after,
+            Order::NewestFirst => Position::of(row) < *after,
+        });
+    }
+    let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
+    let limit = usize::try_from(query.limit).unwrap();
+    let rows = rows.into_iter().skip(offset).take(limit).collect();
+    Page { rows, total }
+}
+
+fn matches(row: &UserCall, query: &UserCallQuery) -> bool {
+    let is_wanted = |text: &String| **text == *row.user_number || **text == *row.user_name;
+    row.account == query.account
+        && query.call.is_none_or(|call| call == row.call)
+        && query.from.is_none_or(|from| from <= row.call_start_at)
+        && query.to_exclusive.is_none_or(|to| row.call_start_at < to)
+        && query
+            .users
+            .as_ref()
+            .is_none_or(|users| users.iter().any(is_wanted))
+}
+
+/// Numbers that look random and are the same each time (SplitMix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+
+    pub fn one_in(&mut self, sides: u64) -> bool {
+        self.roll(sides) == 0
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[usize::try_from(self.roll(u64::try_from(from.len()).unwrap())).unwrap()]
+    }
+
+    /// An instant that is often at, just before or just behind a border of hours, days or spans.
+    fn instant_ms(&mut self) -> u64 {
+        let base = match self.roll(4) {
+            0 => MIDNIGHT_MS,
+            1 => MIDNIGHT_MS - self.roll(300) * DAY_MS,
+            2 => MIDNIGHT_MS + self.roll(48) * 3_600_000,
+            _ => MIDNIGHT_MS + self.roll(2 * DAY_MS),
+        };
+        match self.roll(4) {
+            0 => base,
+            1 => base - 1,
+            2 => base + 1,
+            _ => base + self.roll(10_000),
+        }
+    }
+
+    fn user(&mut self) -> String {
+        (1_000 + self.roll(6)).to_string()
+    }
+
+    /// Rows with many ties in their start and call, of two accounts, some unlisted.
+    pub fn rows(&mut self, count: u64) -> Vec<UserCall> {
+        let mut rows = std::collections::BTreeMap::new();
+        let mut start_ms = MIDNIGHT_MS;
+        for number in 0..count {
+            if !self.one_in(4) {
+                start_ms = self.instant_ms();
+            }
+            let call = call(number - self.roll(3).min(number));
+            let mut row = row(call, &self.user(), start_ms);
+            row.kind = *self.pick(&KINDS);
+            row.account = if self.one_in(8) { OTHER } else { ACME };
+            row.listed = !self.one_in(10);
+            row.caller_id = (!self.one_in(3)).then(|| format!("61{number}"));
+            row.connected_at = row.connected_at.filter(|_| self.one_in(2));
+            if self.one_in(20) {
+                row.user_name = "Renamed".into();
+            }
+            let key = (
+                row.account,
+                row.call,
+                row.user_number.clone(),
+                Position::of(&row).side,
+            );
+            rows.entry(key).or_insert(row);
+        }
+        rows.into_values().collect()
+    }
+
+    /// A query about such rows.
+    pub fn query(&mut self, rows: &[UserCall]) -> UserCallQuery {
+        let mut query = UserCallQuery::all(ACME);
+        if self.one_in(2) {
+            query.from = Some(Time::from_millis(self.instant_ms()));
+        }
+        if self.one_in(2) {
+            query.to_exclusive = Some(Time::from_micros(self.instant_ms() * 1_000 + self.roll(2)));
+        }
+        query.users = match self.roll(5) {
+            0 => None,
+            1 => Some(vec![self.user()]),
+            2 => Some(vec![self.user(), "Renamed".into(), "nobody".into()]),
+            _ => Some((0..self.roll(9)).map(|_| self.user()).collect()),
+        };
+        if self.one_in(10) {
+            query.call = Some(self.pick(rows).call);
+        }
+        if self.one_in(4) {
+            query.after = Some(Position::of(self.pick(rows)));
+        }
+        query.order = *self.pick(&[Order::NewestFirst, Order::OldestFirst]);
+        query.offset = *self.pick(&[0, 0, 1, 7, 100, 1_000, u64::MAX]);
+        query.limit = *self.pick(&[0, 1, 10, 100, 10_000]);
+        query
+    }
+}
+
+const KINDS: [UserCallKind; 4] = [
+    UserCallKind::UserInboundAnswered,
+    UserCallKind::UserInboundMissed,
+    UserCallKind::UserOutboundAnswered,
+    UserCallKind::UserOutboundUnanswered,
+];
