@@ -10,6 +10,8 @@ use crate::{Message, Refresher, SessionExpires};
 
 /// The shortest interval we accept (RFC 4028 §4).
 pub(crate) const MIN_SE_SECONDS: u32 = 90;
+/// The longest interval a peer can make us keep, in seconds: no call is for ever.
+pub(crate) const MAX_SECONDS: u32 = 24 * 3_600;
 /// How long before expiry the call is ended, at most (RFC 4028 §10).
 const MARGIN: Duration = Duration::from_secs(32);
 
@@ -76,7 +78,10 @@ impl Asked {
 
     /// The terms of the receiver (RFC 4028 §9), and who refreshes in the words of its answer.
     pub(crate) fn answer(self, preferred_seconds: u32) -> (Terms, Refresher) {
-        let floor = self.min_se_seconds.unwrap_or(0).max(MIN_SE_SECONDS);
+        let floor = self
+            .min_se_seconds
+            .unwrap_or(0)
+            .clamp(MIN_SE_SECONDS, MAX_SECONDS);
         let wanted = self.expires.map_or(u32::MAX, |expires| expires.seconds);
         // The receiver may shorten the interval, but not below Min-SE.
         let interval_seconds = wanted.min(preferred_seconds).max(floor);
@@ -117,7 +122,7 @@ impl Terms {
             Some(Refresher::Uac) | None => Role::Refresh,
         };
         Self {
-            interval_seconds: seconds.max(MIN_SE_SECONDS),
+            interval_seconds: seconds.clamp(MIN_SE_SECONDS, MAX_SECONDS),
             role,
         }
     }

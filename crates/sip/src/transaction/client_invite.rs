@@ -50,6 +50,8 @@ pub(crate) enum Action {
     AcknowledgeAndDeliver,
     /// Tell the user of the transaction that no answer came.
     TimeOut,
+    /// The same after a provisional answer: a CANCEL goes first (RFC 3261 §16.8).
+    CancelAndTimeOut,
     /// Tell the user of the transaction that the transport failed.
     Unreachable,
 }
@@ -81,7 +83,7 @@ impl ClientInvite {
             }
             // RFC 3261 §16.6 (11): timer C, and §17.1.1.2: no timer of its own in Proceeding.
             (Self::Proceeding { give_up_at }, Input::Wake) if give_up_at <= now => {
-                (Self::Terminated, Action::TimeOut)
+                (Self::Terminated, Action::CancelAndTimeOut)
             }
             // RFC 3261 §17.1.1.2: retransmissions cease, every provisional answer goes up.
             (Self::Calling { .. } | Self::Proceeding { .. }, Input::Provisional) => (
@@ -237,6 +239,7 @@ mod tests {
                 Action::Nothing
                 | Action::Deliver
                 | Action::AcknowledgeAndDeliver
+                | Action::CancelAndTimeOut
                 | Action::Unreachable => panic!("{action:?}"),
             }
         }
@@ -257,7 +260,7 @@ mod tests {
             give_up_at: after(10 * 60),
         };
         let got = silent.step(Input::Wake, after(10 * 60), Reliability::Unreliable);
-        assert_eq!(got, (ClientInvite::Terminated, Action::TimeOut));
+        assert_eq!(got, (ClientInvite::Terminated, Action::CancelAndTimeOut));
     }
 
     #[test]

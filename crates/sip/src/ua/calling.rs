@@ -8,11 +8,11 @@ use super::clients::{Answered, Attempt, Failure, Owner, Sending};
 use super::compose::{self, Words};
 use super::keys::{Branch, ClientKey};
 use super::step::Step;
-use super::types::{DialogId, Event, Invite, Output, Reason, Series};
+use super::types::{DialogId, Event, Invite, NatPolicy, Output, Reason, Series};
 use crate::dialog::{Dialog, Origin, Tag};
 use crate::session_timer::{SessionTimer, Terms};
 use crate::transaction::LIFETIME;
-use crate::{Message, Method, Name, reason_phrase};
+use crate::{Destination, Message, Method, Name, reason_phrase};
 
 /// Forks of one INVITE that are told apart; more only get an ACK, and end by themselves.
 const MAX_FORKS: usize = 16;
@@ -93,9 +93,10 @@ impl Ua {
                 Intent::Wanted => {}
                 // RFC 3261 §9.1: now the CANCEL may go.
                 Intent::CancelWaits(reason) => {
-                    inviting.intent = self.send_cancel(inviting.client, reason.as_ref(), step);
+                    self.send_cancel(inviting.client, reason.as_ref(), step);
+                    inviting.intent = cancelled(step);
                 }
-                cancelled @ Intent::Cancelled { .. } => inviting.intent = cancelled,
+                is @ Intent::Cancelled { .. } => inviting.intent = is,
             }
         }
         self.keep_call(dialog, call);
@@ -204,7 +205,10 @@ impl Ua {
             .is_some_and(super::clients::Client::is_unheard);
         inviting.intent = match inviting.intent {
             Intent::Wanted if is_unheard => Intent::CancelWaits(reason),
-            Intent::Wanted => self.send_cancel(inviting.client, reason.as_ref(), step),
+            Intent::Wanted => {
+                self.send_cancel(inviting.client, reason.as_ref(), step);
+                cancelled(step)
+            }
             Intent::CancelWaits(_) => Intent::CancelWaits(reason),
             Intent::Cancelled { until } => Intent::Cancelled { until },
         };
@@ -218,21 +222,26 @@ impl Ua {
         key: ClientKey,
         step: &mut Step,
     ) {
-        let to = dialog.destination();
-        let branch = self.next_branch();
-        let via = self.identity.via(to.transport, branch);
-        let number = invite.cseq().map_or(0, |cseq| cseq.number);
-        // RFC 3261 §13.2.2.4: with the credentials of the INVITE.
-        let ack = dialog
-            .request(Method::Ack, number, format_args!("{via}"))
-            .copy(invite, Name::Authorization)
-            .copy(invite, Name::ProxyAuthorization)
-            .finish();
+        let (to, ack) = self.ack(dialog, invite);
         if let Some(client) = self.clients.find_mut(key) {
             client.bytes = ack.as_slice().into();
             client.ack_to = to;
         }
         step.send(to, ack);
+    }
+
+    /// The ACK for a 2xx, with the credentials of the INVITE (RFC 3261 §13.2.2.4).
+    fn ack(&mut self, dialog: &Dialog, invite: &Message<'_>) -> (Destination, Vec<u8>) {
+        let to = dialog.destination();
+        let branch = self.next_branch();
+        let via = self.identity.via(to.transport, branch);
+        let number = invite.cseq().map_or(0, |cseq| cseq.number);
+        let ack = dialog
+            .request(Method::Ack, number, format_args!("{via}"))
+            .copy(invite, Name::Authorization)
+            .copy(invite, Name::ProxyAuthorization)
+            .finish();
+        (to, ack)
     }
 
     fn first_invite(&mut self, invite: &Invite, tag: Tag, branch: Branch) -> Vec<u8> {
@@ -256,36 +265,34 @@ impl Ua {
         format!("{:032x}", self.random.wide())
     }
 
-    fn send_cancel(
+    /// Sends the CANCEL of an INVITE (RFC 3261 §9.1).
+    pub(super) fn send_cancel(
         &mut self,
         invite: ClientKey,
         reason: Option<&Reason>,
         step: &mut Step,
-    ) -> Intent {
-        if let Some(client) = self.clients.find(invite) {
-            let (branch, to) = (client.branch(invite), client.to);
-            let bytes = compose::cancel(&client.bytes, reason);
-            let (method, owner) = (Method::Cancel, Owner::Nobody);
-            let attempt = Attempt::Last;
-            self.start_client(
-                Sending {
-                    branch,
-                    method,
-                    to,
-                    bytes,
-                    owner,
-                    attempt,
-                },
-                step,
-            );
-        }
-        Intent::Cancelled {
-            until: step.now + LIFETIME,
-        }
+    ) {
+        let Some(client) = self.clients.find(invite) else {
+            return;
+        };
+        let sending = Sending {
+            branch: client.branch(invite),
+            method: Method::Cancel,
+            to: client.to,
+            bytes: compose::cancel(&client.bytes, reason),
+            owner: Owner::Nobody,
+            attempt: Attempt::Last,
+        };
+        self.start_client(sending, step);
     }
 
-    /// A further 2xx to an INVITE whose first one made the call.
-    fn accepted_again(&mut self, ack: &Message<'_>, answered: &Answered<'_, '_>, step: &mut Step) {
+    /// A further 2xx to an INVITE that has its ACK.
+    pub(super) fn accepted_again(
+        &mut self,
+        ack: &Message<'_>,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) {
         let Some(client) = self.clients.find_mut(answered.key) else {
             return;
         };
@@ -302,27 +309,40 @@ impl Ua {
         self.dismiss_fork(ack, answered, step);
     }
 
+    /// A 2xx to a re-INVITE whose call is over.
+    pub(super) fn acknowledge_orphan(
+        &mut self,
+        invite: &Message<'_>,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) {
+        self.acknowledge_other(invite, answered, step);
+    }
+
+    /// Sends an ACK that is made of nothing but the INVITE (or its earlier ACK) and the 2xx.
+    fn acknowledge_other(
+        &mut self,
+        sent: &Message<'_>,
+        answered: &Answered<'_, '_>,
+        step: &mut Step,
+    ) -> Option<Dialog> {
+        let origin = Origin {
+            tag: Tag::parse(sent.from()?.tag()?)?,
+            source: answered.source,
+            nat: NatPolicy::ByContact,
+        };
+        let dialog = Dialog::calling(sent, answered.answer, origin);
+        let (to, ack) = self.ack(&dialog, sent);
+        step.send(to, ack);
+        Some(dialog)
+    }
+
     /// Another fork answered too: ACK each time, BYE once (RFC 3261 §13.2.2.4).
     fn dismiss_fork(&mut self, ack: &Message<'_>, answered: &Answered<'_, '_>, step: &mut Step) {
-        let our_tag = ack.from().and_then(|from| Tag::parse(from.tag()?));
-        let (Some(tag), Some(to)) = (our_tag, answered.answer.header(Name::To)) else {
+        let Some(mut fork) = self.acknowledge_other(ack, answered, step) else {
             return;
         };
-        let source = answered.source;
-        let origin = Origin {
-            tag,
-            source,
-            nat: super::NatPolicy::ByContact,
-        };
-        let mut fork = Dialog::calling(ack, answered.answer, origin);
-        let branch = self.next_branch();
-        let to_fork = fork.destination();
-        let via = self.identity.via(to_fork.transport, branch).to_string();
-        let ack = fork
-            .request(Method::Ack, fork.local_cseq, format_args!("{via}"))
-            .copy(ack, Name::Authorization)
-            .copy(ack, Name::ProxyAuthorization);
-        step.send(to_fork, ack.finish());
+        let to = answered.answer.header(Name::To).unwrap_or_default();
         let name = self.key.hash(&[b"fork", to]);
         let Some(client) = self.clients.find_mut(answered.key) else {
             return;
@@ -332,6 +352,13 @@ impl Ua {
         }
         client.dismissed.push(name);
         self.bye(&mut fork, None, Owner::Nobody, step);
+    }
+}
+
+/// After the CANCEL: without a final answer in this time the call is over (RFC 3261 §9.1).
+fn cancelled(step: &Step) -> Intent {
+    Intent::Cancelled {
+        until: step.now + LIFETIME,
     }
 }
 

@@ -332,7 +332,7 @@ impl Ua {
             request: &[],
         };
         match client.step(input, step.now) {
-            Action::Nothing | Action::TimeOut | Action::Unreachable => {}
+            Action::Nothing | Action::TimeOut | Action::CancelAndTimeOut | Action::Unreachable => {}
             Action::Resend => step.send(client.to, client.bytes.to_vec()),
             Action::AcknowledgeAndDeliver => {
                 let ack = compose::ack_of_refusal(&client.bytes, answer);
@@ -419,6 +419,10 @@ impl Ua {
             Action::Nothing | Action::Deliver | Action::AcknowledgeAndDeliver => {}
             Action::Resend => step.send(client.to, client.bytes.to_vec()),
             Action::TimeOut => return self.give_up(key, Failure::TimeOut, step),
+            Action::CancelAndTimeOut => {
+                self.send_cancel(key, None, step);
+                return self.give_up(key, Failure::TimeOut, step);
+            }
             Action::Unreachable => return self.give_up(key, Failure::Unreachable, step),
         }
         self.settle_client(key, step);

@@ -327,6 +327,31 @@ pub(crate) struct Repeat<'a> {
     pub(crate) headers: Vec<(Name, String)>,
 }
 
+/// The headers of a re-INVITE or UPDATE of ours besides those of every request.
+pub(crate) struct SessionWords<'a> {
+    pub(crate) contact: &'a str,
+    pub(crate) seconds: u32,
+    /// Whether a 422 made the interval longer than we want it.
+    pub(crate) is_raised: bool,
+}
+
+impl SessionWords<'_> {
+    /// Adds them (RFC 4028 §7.4: we refresh, and go on doing so).
+    pub(crate) fn add_to(&self, writer: Writer) -> Writer {
+        let seconds = self.seconds;
+        let writer = writer
+            .header("Contact", self.contact)
+            .header("Allow", ALLOW)
+            .header("Supported", SUPPORTED)
+            .header_fmt("Session-Expires", format_args!("{seconds};refresher=uac"));
+        if self.is_raised {
+            writer.header_fmt("Min-SE", format_args!("{seconds}"))
+        } else {
+            writer
+        }
+    }
+}
+
 /// Adds a Reason header (RFC 3326).
 pub(crate) fn with_reason(writer: Writer, reason: Option<&Reason>) -> Writer {
     match reason {

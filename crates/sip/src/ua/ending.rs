@@ -3,13 +3,14 @@
 use clock::Time;
 
 use super::call::{Call, Exchange, First, Leaving, Phase, Rest, Talking};
-use super::clients::{Answered, Attempt, Failure, Owner, Sending};
+use super::clients::{Answered, Failure, Owner};
 use super::compose;
+use super::inside::Outgoing;
 use super::step::Step;
 use super::types::{Answer, DialogId, EndCause, Event, Output, Reason};
 use super::{Arrival, Ua};
-use crate::Method;
 use crate::dialog::Dialog;
+use crate::{Method, Writer};
 
 impl Ua {
     /// Ends a call in whatever state it is: CANCEL, BYE, or 487 to an INVITE that rings. The owner
@@ -101,23 +102,14 @@ impl Ua {
         owner: Owner,
         step: &mut Step,
     ) {
-        let to = dialog.destination();
-        let branch = self.next_branch();
-        let number = dialog.next_cseq();
-        let via = self.identity.via(to.transport, branch);
-        let writer = dialog
-            .request(Method::Bye, number, format_args!("{via}"))
-            .header("User-Agent", &self.identity.product);
-        let bytes = compose::with_reason(writer, reason).finish();
-        let (method, attempt) = (Method::Bye, Attempt::First);
-        self.start_client(
-            Sending {
-                branch,
+        let method = Method::Bye;
+        let finish = |writer: Writer| compose::with_reason(writer, reason).finish();
+        self.send_inside(
+            dialog,
+            Outgoing {
                 method,
-                to,
-                bytes,
                 owner,
-                attempt,
+                finish,
             },
             step,
         );

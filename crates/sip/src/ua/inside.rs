@@ -1,6 +1,7 @@
 //! Requests inside dialogs (RFC 3261 §12.2.2).
 
 use super::call::{Body, Call, First, Phase, Rest, Talking};
+use super::clients::{Attempt, Owner, Sending};
 use super::compose::{self, Question};
 use super::keys::ServerKey;
 use super::outside::{destination, objected};
@@ -9,7 +10,7 @@ use super::step::Step;
 use super::types::{Answer, DialogId, Event};
 use super::{Arrival, Ua};
 use crate::dialog::{Dialog, OutOfOrder, Tag};
-use crate::{Message, Method, Objection, reason_phrase};
+use crate::{Message, Method, Objection, Writer, reason_phrase};
 
 impl Ua {
     /// A request with a To tag that no transaction knows.
@@ -112,6 +113,51 @@ impl Ua {
         Some(compose::finish(writer, answer.body))
     }
 
+    /// Sends a request inside a dialog.
+    pub(super) fn send_inside(
+        &mut self,
+        dialog: &mut Dialog,
+        outgoing: Outgoing<impl FnOnce(Writer) -> Vec<u8>>,
+        step: &mut Step,
+    ) {
+        let Outgoing {
+            method,
+            owner,
+            finish,
+        } = outgoing;
+        let to = dialog.destination();
+        let branch = self.next_branch();
+        let number = dialog.next_cseq();
+        let via = self.identity.via(to.transport, branch);
+        let writer = dialog
+            .request(method, number, format_args!("{via}"))
+            .header("User-Agent", &self.identity.product);
+        let bytes = finish(writer);
+        let attempt = Attempt::First;
+        self.start_client(
+            Sending {
+                branch,
+                method,
+                to,
+                bytes,
+                owner,
+                attempt,
+            },
+            step,
+        );
+    }
+
+    /// Looks at a call that talks; at others nothing is done.
+    pub(super) fn in_talk(&mut self, dialog: DialogId, act: impl FnOnce(&mut Self, &mut Talking)) {
+        let Some(mut call) = self.take_call(dialog) else {
+            return;
+        };
+        if let Phase::Talking(talking) = &mut call.phase {
+            act(self, talking);
+        }
+        self.keep_call(dialog, call);
+    }
+
     /// Keeps a request inside a dialog until the owner has answered it.
     pub(super) fn open_inside(
         &mut self,
@@ -130,20 +176,6 @@ impl Ua {
             merge: None,
         };
         self.open_server(&opening, step);
-    }
-
-    fn info_came(&mut self, dialog: DialogId, arrival: &Arrival<'_, '_>, step: &mut Step) {
-        self.answer_once(*arrival, Answer::code(200), step);
-        let content_type = arrival.message.content_type().unwrap_or_default();
-        let essence = content_type
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default();
-        step.event(Event::Info {
-            dialog,
-            content_type: String::from_utf8_lossy(essence).trim().to_ascii_lowercase(),
-            body: arrival.message.body().to_vec(),
-        });
     }
 
     /// Takes the call that a request is inside of out of the table.
@@ -185,6 +217,13 @@ impl Call {
             Phase::Leaving(leaving) => leaving.dialog.has(tag, request),
         }
     }
+}
+
+/// A request inside a dialog: who asks for it, and how it ends.
+pub(super) struct Outgoing<F> {
+    pub(super) method: Method,
+    pub(super) owner: Owner,
+    pub(super) finish: F,
 }
 
 /// What is answered to a request inside a dialog before its method is looked at.

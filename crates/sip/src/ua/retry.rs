@@ -11,10 +11,8 @@ use super::types::DialogId;
 use crate::bytes::as_str;
 use crate::dialog::Dialog;
 use crate::digest::client::{self as digest, Challenge, Credentials};
+use crate::session_timer::MAX_SECONDS;
 use crate::{Destination, Message, Name};
-
-/// The longest interval that a 422 can make us ask for, in seconds.
-const MAX_SESSION_SECONDS: u32 = 24 * 3_600;
 
 impl Ua {
     /// Sends our INVITE once more, if its answer is a reason to.
@@ -134,7 +132,7 @@ impl Ua {
     ) -> Option<Change> {
         let seconds = answered.answer.min_se()?;
         let client = self.clients.find(answered.key)?;
-        let is_new = inviting.session_seconds < seconds && seconds <= MAX_SESSION_SECONDS;
+        let is_new = inviting.session_seconds < seconds && seconds <= MAX_SECONDS;
         is_new.then(|| {
             inviting.session_seconds = seconds;
             let headers = vec![

@@ -4,6 +4,7 @@ use super::Ua;
 use super::call::{
     Call, Exchange, Intent, Next, Phase, RING_AGAIN, Rest, Ringing, Talking, Unacknowledged, What,
 };
+use super::ours::REFRESH_AGAIN;
 use super::step::Step;
 use super::types::{Answer, DialogId, EndCause};
 use crate::session_timer::Due;
@@ -78,14 +79,16 @@ impl Ua {
         }
         match talking.session.due(step.now) {
             Due::End => return self.break_off(*talking, EndCause::SessionExpired, step),
-            Due::Refresh => {
+            Due::Refresh if talking.is_quiet() && talking.next.is_none() => {
                 talking.session = talking.session.refresh_sent();
-                // An offer that waits is a refresh too.
-                let not_before = step.now;
-                talking.next.get_or_insert(Next {
+                talking.next = Some(Next {
                     what: What::Refresh,
-                    not_before,
+                    not_before: step.now,
                 });
+            }
+            // What is under way is a refresh too, if it succeeds.
+            Due::Refresh => {
+                talking.session = talking.session.refresh_failed(step.now + REFRESH_AGAIN);
             }
             Due::Nothing => {}
         }

@@ -14,7 +14,7 @@ use sip::{
 /// When every world begins.
 pub(crate) const START: Time = Time::from_secs(1_700_000_000);
 
-/// Numbers from a seed (SplitMix64).
+/// Numbers from a seed (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -271,7 +271,7 @@ impl World {
             .filter(|entry| entry.key().0 <= self.now)
         {
             let packet = entry.remove();
-            self.arrive(packet);
+            self.arrive(&packet);
         }
         for index in 0..self.agents.len() {
             if self.agents[index]
@@ -279,12 +279,12 @@ impl World {
                 .deadline()
                 .is_some_and(|due| due <= self.now)
             {
-                self.with(index, |ua, now| ua.wake(now));
+                self.with(index, Ua::wake);
             }
         }
     }
 
-    fn arrive(&mut self, packet: Packet) {
+    fn arrive(&mut self, packet: &Packet) {
         let Some(index) = self
             .agents
             .iter()
