@@ -16,7 +16,7 @@ use crate::hash;
 use crate::ids::AccountId;
 use crate::network::Network;
 use crate::number::{E164, Numbering};
-use crate::objects::{AnyObject, Exit, Pace};
+use crate::objects::{AnyObject, Exit};
 use crate::trigger::Trigger;
 
 /// Position of a user in its plan.
@@ -159,7 +159,6 @@ impl Node {
 #[derive(Debug)]
 pub(crate) struct NodeExit {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) pace: Pace,
     /// Why the call ends when there is no target.
     pub(crate) cause: HangupCause,
     pub(crate) target: Option<NodeIndex>,
@@ -167,12 +166,9 @@ pub(crate) struct NodeExit {
 
 impl NodeExit {
     fn unwired(exit: &Exit) -> Self {
-        let Exit {
-            name, pace, cause, ..
-        } = *exit;
+        let Exit { name, cause, .. } = *exit;
         Self {
             name: Cow::Borrowed(name),
-            pace,
             cause,
             target: None,
         }

@@ -6,18 +6,27 @@ use super::compile::Compiler;
 use super::document::{Flow, Object};
 use super::text::{is_word, nearest};
 use crate::objects::{self, AnyObject, Kind, Pace, Palette};
-use crate::plan::{Node, NodeExit, NodeIndex};
+use crate::plan::{Node, NodeIndex};
 
 /// Objects of one flow: more cannot be drawn or understood.
 const MAX_OBJECTS_PER_FLOW: usize = 500;
 
-/// An object while its flow is put together.
+/// An object while its flow is put together, whatever is wrong with it.
 struct Site<'a> {
     path: String,
-    kind: &'static Kind,
     object: &'a Object,
+    kind: Option<&'static Kind>,
     /// Where it stands in the plan, if it compiled.
     node: Option<NodeIndex>,
+}
+
+/// The flow as a graph: for each object, where its exits lead.
+type Graph = Vec<Vec<Edge>>;
+
+#[derive(Clone, Copy)]
+struct Edge {
+    target: usize,
+    pace: Pace,
 }
 
 impl Compiler<'_> {
@@ -30,9 +39,9 @@ impl Compiler<'_> {
             let path = format!("flows[{index}]");
             self.id(&format!("{path}.id"), &flow.id, &mut ids);
             let sites = self.sites(&path, flow, &mut nodes);
-            self.join(&sites, &mut nodes);
-            self.unreachable(&sites, &nodes);
-            self.circles(&sites, &nodes);
+            let graph = self.join(&sites, &mut nodes);
+            self.unreachable(&sites, &graph);
+            self.circles(&sites, &graph);
         }
         nodes
     }
@@ -49,14 +58,12 @@ impl Compiler<'_> {
         for (index, object) in flow.objects.iter().enumerate() {
             let path = format!("{path}.objects[{index}]");
             self.id(&format!("{path}.id"), &object.id, &mut ids);
-            let Some(kind) = self.kind(&path, &object.kind) else {
-                continue;
-            };
-            let node = self.object(&path, kind, object, nodes);
+            let kind = self.kind(&path, &object.kind);
+            let node = kind.and_then(|kind| self.object(&path, kind, object, nodes));
             sites.push(Site {
                 path,
-                kind,
                 object,
+                kind,
                 node,
             });
         }
@@ -114,41 +121,61 @@ impl Compiler<'_> {
         Some(self.node)
     }
 
-    /// Leads exits to their targets. Also of objects that did not compile, for their problems.
-    fn join(&mut self, sites: &[Site<'_>], nodes: &mut [Node]) {
+    /// Leads every exit to its target.
+    fn join(&mut self, sites: &[Site<'_>], nodes: &mut [Node]) -> Graph {
+        let places: BTreeMap<&str, usize> = sites
+            .iter()
+            .enumerate()
+            .map(|(place, site)| (&*site.object.id, place))
+            .collect();
+        let mut graph = Vec::with_capacity(sites.len());
         for site in sites {
+            let mut edges = Vec::new();
             for (exit, target) in &site.object.exits {
-                let path = format!("{}.exits.{exit}", site.path);
-                if !site.kind.exits.iter().any(|known| known.name == exit) {
-                    let names: Vec<&str> = site.kind.exits.iter().map(|exit| exit.name).collect();
-                    self.error(path, unknown_exit(site.kind, &names, exit));
-                    continue;
-                }
-                let Some(to) = sites.iter().find(|site| site.object.id == *target) else {
-                    self.error(path, no_such_object(sites, target));
+                let Some(pace) = self.exit(site, exit) else {
                     continue;
                 };
-                let exit = site.node.and_then(|node| find_exit(nodes, node, exit));
-                if let Some(exit) = exit {
-                    exit.target = to.node;
-                }
+                let Some(place) = places.get(target.as_str()).copied() else {
+                    let path = format!("{}.exits.{exit}", site.path);
+                    self.error(path, no_such_object(&places, target));
+                    continue;
+                };
+                edges.push(Edge {
+                    target: place,
+                    pace,
+                });
+                let to = sites.get(place).and_then(|site| site.node);
+                lead(nodes, site.node, exit, to);
             }
+            graph.push(edges);
         }
+        graph
     }
 
-    fn unreachable(&mut self, sites: &[Site<'_>], nodes: &[Node]) {
-        let mut reached = BTreeSet::new();
-        let entries = sites
-            .iter()
-            .filter(|site| site.kind.palette == Palette::Entry);
-        let mut open: Vec<NodeIndex> = entries.filter_map(|site| site.node).collect();
-        while let Some(node) = open.pop() {
-            if reached.insert(node) {
-                open.extend(targets(nodes, node, |_| true));
-            }
+    /// The pace of that exit. An object of unknown kind may have any exit: it has its problem.
+    fn exit(&mut self, site: &Site<'_>, exit: &str) -> Option<Pace> {
+        let Some(kind) = site.kind else {
+            return Some(Pace::AfterWaiting);
+        };
+        let known = kind.exits.iter().find(|known| known.name == exit);
+        if known.is_none() {
+            self.error(
+                format!("{}.exits.{exit}", site.path),
+                unknown_exit(kind, exit),
+            );
         }
-        for site in sites {
-            if site.node.is_some_and(|node| !reached.contains(&node)) {
+        known.map(|exit| exit.pace)
+    }
+
+    fn unreachable(&mut self, sites: &[Site<'_>], graph: &Graph) {
+        let is_entry = |site: &Site<'_>| site.kind.is_some_and(|k| k.palette == Palette::Entry);
+        let entries = (0..)
+            .zip(sites)
+            .filter(|(_, site)| is_entry(site))
+            .map(|(place, _)| place);
+        let reached = reach(graph, entries.collect(), |_| true);
+        for (place, site) in sites.iter().enumerate() {
+            if !is_entry(site) && !reached.contains(&place) {
                 self.warning(
                     site.path.as_str(),
                     "cannot be reached from any inbound number: lead an exit here or take it out",
@@ -158,17 +185,12 @@ impl Compiler<'_> {
     }
 
     /// A circle of exits that can all be taken at once would turn for ever.
-    fn circles(&mut self, sites: &[Site<'_>], nodes: &[Node]) {
-        for site in sites {
-            let Some(start) = site.node else { continue };
-            let mut seen = BTreeSet::new();
-            let mut open = targets(nodes, start, |exit| exit.pace == Pace::AtOnce);
-            while let Some(node) = open.pop() {
-                if seen.insert(node) {
-                    open.extend(targets(nodes, node, |exit| exit.pace == Pace::AtOnce));
-                }
-            }
-            if seen.contains(&start) {
+    fn circles(&mut self, sites: &[Site<'_>], graph: &Graph) {
+        let at_once = |edge: &Edge| edge.pace == Pace::AtOnce;
+        for (place, site) in sites.iter().enumerate() {
+            let first = edges(graph, place).iter().filter(|edge| at_once(edge));
+            let reached = reach(graph, first.map(|edge| edge.target).collect(), at_once);
+            if reached.contains(&place) {
                 self.error(
                     site.path.as_str(),
                     "is in a circle that a call could run round without ever waiting: lead one \
@@ -179,27 +201,36 @@ impl Compiler<'_> {
     }
 }
 
-fn targets(nodes: &[Node], node: NodeIndex, wanted: fn(&NodeExit) -> bool) -> Vec<NodeIndex> {
-    let exits = nodes
-        .get(node.0)
-        .map(|node| node.exits.as_slice())
-        .unwrap_or_default();
-    exits
-        .iter()
-        .filter(|exit| wanted(exit))
-        .filter_map(|exit| exit.target)
-        .collect()
+fn edges(graph: &Graph, place: usize) -> &[Edge] {
+    graph.get(place).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn find_exit<'n>(nodes: &'n mut [Node], node: NodeIndex, name: &str) -> Option<&'n mut NodeExit> {
-    nodes
-        .get_mut(node.0)?
-        .exits
-        .iter_mut()
-        .find(|exit| exit.name == name)
+/// Everything that can be come to from `open` by the wanted edges, `open` itself too.
+fn reach(graph: &Graph, mut open: Vec<usize>, wanted: impl Fn(&Edge) -> bool) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    while let Some(place) = open.pop() {
+        if reached.insert(place) {
+            open.extend(
+                edges(graph, place)
+                    .iter()
+                    .filter(|e| wanted(e))
+                    .map(|edge| edge.target),
+            );
+        }
+    }
+    reached
 }
 
-fn unknown_exit(kind: &Kind, names: &[&str], exit: &str) -> String {
+fn lead(nodes: &mut [Node], from: Option<NodeIndex>, exit: &str, to: Option<NodeIndex>) {
+    let node = from.and_then(|from| nodes.get_mut(from.0));
+    let exit = node.and_then(|node| node.exits.iter_mut().find(|known| known.name == exit));
+    if let Some(exit) = exit {
+        exit.target = to;
+    }
+}
+
+fn unknown_exit(kind: &Kind, exit: &str) -> String {
+    let names: Vec<&str> = kind.exits.iter().map(|exit| exit.name).collect();
     if names.is_empty() {
         return format!("`{exit}` is no exit of {}, which has none", kind.name);
     }
@@ -210,8 +241,8 @@ fn unknown_exit(kind: &Kind, names: &[&str], exit: &str) -> String {
     )
 }
 
-fn no_such_object(sites: &[Site<'_>], target: &str) -> String {
-    let ids: Vec<&str> = sites.iter().map(|site| site.object.id.as_str()).collect();
+fn no_such_object(places: &BTreeMap<&str, usize>, target: &str) -> String {
+    let ids: Vec<&str> = places.keys().copied().collect();
     match nearest(target, &ids) {
         Some(near) => {
             format!("leads to `{target}`, which is not in this flow; `{near}` may be meant")

@@ -22,3 +22,6 @@ pub use document::{
 };
 pub use export::Secrets;
 pub use problem::{Problem, Severity};
+
+#[cfg(test)]
+mod tests;
