@@ -124,3 +124,155 @@ impl Writer {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::{Seek, SeekFrom, Write};
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use pbx::{AccountId, Trigger};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::batch::NewDelivery;
+    use crate::delivery::{DeliveryQuery, DeliveryState};
+    use crate::sqlite::Reader;
+
+    fn folder() -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("switchhook.db");
+        (folder, path)
+    }
+
+    fn large_batch() -> Batch {
+        let delivery = NewDelivery {
+            account: AccountId(1),
+            endpoint: "crm".into(),
+            call: CallId(1),
+            trigger: Trigger::UserInbound,
+            body: Arc::from([7; 3_000]),
+            at: Time::from_secs(1),
+        };
+        Batch {
+            deliveries: vec![delivery; 50],
+            ..Batch::default()
+        }
+    }
+
+    fn open_error(path: &Path) -> StoreError {
+        Writer::open(path).map(|_| ()).unwrap_err()
+    }
+
+    fn execute(path: &Path, sql: &str) {
+        Connection::open(path).unwrap().execute_batch(sql).unwrap();
+    }
+
+    fn deliveries(path: &Path) -> usize {
+        let state = DeliveryState::Pending;
+        let query = DeliveryQuery {
+            account: AccountId(1),
+            state,
+            before: None,
+            limit: 1_000,
+        };
+        Reader::open(path, 1)
+            .unwrap()
+            .deliveries(&query)
+            .unwrap()
+            .len()
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_is_in_the_way() {
+        let (_folder, path) = folder();
+        let first = Writer::open(&path).unwrap();
+        let error = open_error(&path);
+        assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("another switchhook runs on this data folder")
+        );
+        drop(first);
+        Writer::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone() {
+        let (_folder, path) = folder();
+        drop(Writer::open(&path).unwrap());
+        execute(&path, "PRAGMA user_version = 99");
+        let error = open_error(&path);
+        assert!(
+            matches!(
+                error,
+                StoreError::Newer {
+                    found: 99,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn another_programs_database_is_left_alone() {
+        let (_folder, path) = folder();
+        execute(&path, "CREATE TABLE theirs (id INTEGER)");
+        let error = open_error(&path);
+        assert!(matches!(error, StoreError::Foreign { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_called_damaged() {
+        let (_folder, path) = folder();
+        fs::write(&path, [b'x'; 8_192]).unwrap();
+        let error = open_error(&path);
+        assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+    }
+
+    #[test]
+    fn damaged_pages_are_reported_and_do_not_panic() {
+        let (_folder, path) = folder();
+        let mut writer = Writer::open(&path).unwrap();
+        writer.commit(&large_batch()).unwrap();
+        drop(writer);
+        let mut file = File::options().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(4_096)).unwrap();
+        file.write_all(&vec![0x5a; 64 * 4_096]).unwrap();
+        let error = Writer::open(&path)
+            .and_then(|mut writer| writer.commit(&large_batch()).map(|_| ()))
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_the_batch_can_be_tried_again() {
+        let (_folder, path) = folder();
+        let mut writer = Writer::open(&path).unwrap();
+        writer.commit(&large_batch()).unwrap();
+        let limit = |writer: &Writer, pages: u32| {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            writer.connection.execute_batch(&sql).unwrap();
+        };
+        limit(&writer, 60);
+        let error = writer.commit(&large_batch()).unwrap_err();
+        assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+        assert_eq!(deliveries(&path), 50, "nothing of the second batch");
+        limit(&writer, 10_000);
+        assert_eq!(writer.commit(&large_batch()).unwrap()[0], DeliveryId(51));
+        assert_eq!(deliveries(&path), 100);
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_is_named() {
+        let error = open_error(Path::new("/nonexistent/switchhook.db"));
+        assert_eq!(
+            error.to_string(),
+            "cannot open /nonexistent/switchhook.db.lock"
+        );
+    }
+}

@@ -1,5 +1,8 @@
-//! The contract suite on SQLite.
+//! The contract suite on SQLite, and what `kill -9` leaves behind.
 
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod suite;
 
 use std::path::Path;
@@ -9,8 +12,8 @@ use suite::{accounts, erasure, events, outbox, paging};
 
 fn open(folder: &Path) -> (Writer, Reader) {
     let path = folder.join("switchhook.db");
-    let writer = Writer::open(&path).unwrap();
-    let reader = Reader::open(&path, 2).unwrap();
+    let writer = Writer::open(&path).expect("an empty folder takes a database");
+    let reader = Reader::open(&path, 2).expect("the writer has made the database");
     (writer, reader)
 }
 

@@ -9,7 +9,7 @@ use super::model::{self, Dice};
 use super::outbox::{attempt, delivery};
 use super::{ACME, MIDNIGHT_MS, Store, arrived, call, ended, event};
 
-pub fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)) {
     let mut dice = Dice(5);
     let mut rows = dice.rows(500);
     let mut store = Store::new(open);
@@ -58,7 +58,7 @@ pub fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)) {
     );
 }
 
-pub fn old_deliveries_go_and_numbers_never_return(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn old_deliveries_go_and_numbers_never_return(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let deliveries = (1..=6).map(|second| delivery("crm", 1, second)).collect();
     let given = store
@@ -109,7 +109,7 @@ pub fn old_deliveries_go_and_numbers_never_return(open: fn(&Path) -> (Writer, Re
     assert_eq!(given, [DeliveryId(7)]);
 }
 
-pub fn events_of_open_calls_stay(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn events_of_open_calls_stay(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     store.tell(vec![event(call(1), MIDNIGHT_MS, arrived())]);
     store.tell(vec![event(call(2), MIDNIGHT_MS, arrived())]);

@@ -8,7 +8,7 @@ use store::{Batch, Reader, Writer};
 
 use super::{MIDNIGHT_MS, Store, arrived, call, ended, event, ringing, row, user_ref};
 
-pub fn open_calls_come_back_whole_and_in_order(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn open_calls_come_back_whole_and_in_order(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let start = MIDNIGHT_MS;
     let first = [
@@ -43,7 +43,7 @@ pub fn open_calls_come_back_whole_and_in_order(open: fn(&Path) -> (Writer, Reade
     assert_eq!(store.writer.open_call_events().unwrap(), []);
 }
 
-pub fn what_follows_the_end_does_not_open_a_call_again(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn what_follows_the_end_does_not_open_a_call_again(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let closed = Fact::LegClosed {
         leg: LegId(7),
@@ -56,7 +56,7 @@ pub fn what_follows_the_end_does_not_open_a_call_again(open: fn(&Path) -> (Write
     assert_eq!(store.writer.open_call_events().unwrap(), []);
 }
 
-pub fn heartbeat_and_last_call_survive_a_restart(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn heartbeat_and_last_call_survive_a_restart(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     assert_eq!(store.writer.last_heartbeat().unwrap(), None);
     assert_eq!(store.writer.last_call_id().unwrap(), None);

@@ -11,7 +11,7 @@ use store::{
 
 use super::{ACME, OTHER, Store, call};
 
-pub fn delivery(endpoint: &str, number: u64, second: u64) -> NewDelivery {
+pub(crate) fn delivery(endpoint: &str, number: u64, second: u64) -> NewDelivery {
     NewDelivery {
         account: ACME,
         endpoint: endpoint.into(),
@@ -22,7 +22,7 @@ pub fn delivery(endpoint: &str, number: u64, second: u64) -> NewDelivery {
     }
 }
 
-pub fn attempt(delivery: DeliveryId, second: u64, fate: Fate) -> AttemptResult {
+pub(crate) fn attempt(delivery: DeliveryId, second: u64, fate: Fate) -> AttemptResult {
     AttemptResult {
         delivery,
         at: Time::from_secs(second),
@@ -58,7 +58,7 @@ fn again(due: u64, place: Place) -> Fate {
     }
 }
 
-pub fn numbers_rise_over_restarts(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn numbers_rise_over_restarts(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let first = commit(
         &mut store,
@@ -73,7 +73,7 @@ pub fn numbers_rise_over_restarts(open: fn(&Path) -> (Writer, Reader)) {
     );
 }
 
-pub fn a_lane_is_read_in_order_and_in_parts(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn a_lane_is_read_in_order_and_in_parts(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let mut foreign = delivery("crm", 1, 1);
     foreign.account = OTHER;
@@ -124,7 +124,7 @@ pub fn a_lane_is_read_in_order_and_in_parts(open: fn(&Path) -> (Writer, Reader))
     assert_eq!(backlogs, [(ACME, "crm"), (ACME, "erp"), (OTHER, "crm")]);
 }
 
-pub fn late_ones_are_read_when_they_are_due(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn late_ones_are_read_when_they_are_due(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let deliveries = (1..=4).map(|number| delivery("crm", number, 1)).collect();
     let given = commit(&mut store, deliveries, vec![]);
@@ -162,7 +162,7 @@ pub fn late_ones_are_read_when_they_are_due(open: fn(&Path) -> (Writer, Reader))
     assert_eq!(backlog.next_late, Some(Time::from_secs(10)));
 }
 
-pub fn finished_ones_are_listed_with_their_history(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn finished_ones_are_listed_with_their_history(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let deliveries = (1..=4)
         .map(|number| delivery("crm", number, number))

@@ -7,7 +7,7 @@ use store::{Reader, Writer};
 
 use super::Store;
 
-pub fn versions_count_up_per_name(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn versions_count_up_per_name(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let mut save = |name: &str, text: &str, second| {
         let at = Time::from_secs(second);
@@ -30,7 +30,7 @@ pub fn versions_count_up_per_name(open: fn(&Path) -> (Writer, Reader)) {
     assert_eq!(history[1].applied_at, Time::from_secs(1));
 }
 
-pub fn the_newest_document_of_each_account_is_listed(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn the_newest_document_of_each_account_is_listed(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let mut newest = Vec::new();
     for (name, version) in [("b", 1), ("a", 1), ("b", 2), ("b", 3)] {

@@ -7,7 +7,7 @@ use store::{Order, Page, Position, UserCallQuery};
 use super::{ACME, DAY_MS, MIDNIGHT_MS, OTHER, call, row};
 
 /// What the store must answer, by brute force.
-pub fn page(rows: &[UserCall], query: &UserCallQuery) -> Page {
+pub(crate) fn page(rows: &[UserCall], query: &UserCallQuery) -> Page {
     let mut rows: Vec<UserCall> = rows
         .iter()
         .filter(|row| row.listed && matches(row, query))
@@ -42,12 +42,12 @@ fn matches(row: &UserCall, query: &UserCallQuery) -> bool {
             .is_none_or(|users| users.iter().any(is_wanted))
 }
 
-/// Numbers that look random and are the same each time (SplitMix64).
-pub struct Dice(pub u64);
+/// Numbers that look random and are the same each time (`SplitMix64`).
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// A number below `sides`.
-    pub fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -55,7 +55,7 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % sides
     }
 
-    pub fn one_in(&mut self, sides: u64) -> bool {
+    pub(crate) fn one_in(&mut self, sides: u64) -> bool {
         self.roll(sides) == 0
     }
 
@@ -84,7 +84,7 @@ impl Dice {
     }
 
     /// Rows with many ties in their start and call, of two accounts, some unlisted.
-    pub fn rows(&mut self, count: u64) -> Vec<UserCall> {
+    pub(crate) fn rows(&mut self, count: u64) -> Vec<UserCall> {
         let mut rows = std::collections::BTreeMap::new();
         let mut start_ms = MIDNIGHT_MS;
         for number in 0..count {
@@ -113,7 +113,7 @@ impl Dice {
     }
 
     /// A query about such rows.
-    pub fn query(&mut self, rows: &[UserCall]) -> UserCallQuery {
+    pub(crate) fn query(&mut self, rows: &[UserCall]) -> UserCallQuery {
         let mut query = UserCallQuery::all(ACME);
         if self.one_in(2) {
             query.from = Some(Time::from_millis(self.instant_ms()));

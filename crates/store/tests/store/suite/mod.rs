@@ -1,11 +1,11 @@
 //! What every engine must do. Each rule is a function that is given the engine's opener.
 
-pub mod accounts;
-pub mod erasure;
-pub mod events;
-pub mod model;
-pub mod outbox;
-pub mod paging;
+pub(crate) mod accounts;
+pub(crate) mod erasure;
+pub(crate) mod events;
+pub(crate) mod model;
+pub(crate) mod outbox;
+pub(crate) mod paging;
 
 use std::path::Path;
 
@@ -15,21 +15,21 @@ use pbx::{AccountId, CallId, Event, Fact, HangupCause, UserRef};
 use store::{Batch, Reader, Writer};
 use tempfile::TempDir;
 
-pub const ACME: AccountId = AccountId(1);
-pub const OTHER: AccountId = AccountId(2);
+pub(crate) const ACME: AccountId = AccountId(1);
+pub(crate) const OTHER: AccountId = AccountId(2);
 /// 2026-11-24T00:00:00Z.
-pub const MIDNIGHT_MS: u64 = 1_795_478_400_000;
-pub const DAY_MS: u64 = 86_400_000;
+pub(crate) const MIDNIGHT_MS: u64 = 1_795_478_400_000;
+pub(crate) const DAY_MS: u64 = 86_400_000;
 
 /// An open store in a folder of its own.
-pub struct Store {
-    pub writer: Writer,
-    pub reader: Reader,
+pub(crate) struct Store {
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
     folder: TempDir,
 }
 
 impl Store {
-    pub fn new(open: fn(&Path) -> (Writer, Reader)) -> Self {
+    pub(crate) fn new(open: fn(&Path) -> (Writer, Reader)) -> Self {
         let folder = TempDir::new().unwrap();
         let (writer, reader) = open(folder.path());
         Self {
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// The same data, opened again.
-    pub fn restart(self, open: fn(&Path) -> (Writer, Reader)) -> Self {
+    pub(crate) fn restart(self, open: fn(&Path) -> (Writer, Reader)) -> Self {
         let folder = self.folder;
         drop((self.writer, self.reader));
         let (writer, reader) = open(folder.path());
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    pub fn list(&mut self, rows: Vec<UserCall>) {
+    pub(crate) fn list(&mut self, rows: Vec<UserCall>) {
         let batch = Batch {
             rows,
             ..Batch::default()
@@ -59,7 +59,7 @@ impl Store {
         self.writer.commit(&batch).unwrap();
     }
 
-    pub fn tell(&mut self, events: Vec<Event>) {
+    pub(crate) fn tell(&mut self, events: Vec<Event>) {
         let batch = Batch {
             events,
             ..Batch::default()
@@ -69,12 +69,12 @@ impl Store {
 }
 
 /// A call whose id counts up from the start of the test's day.
-pub fn call(number: u64) -> CallId {
+pub(crate) fn call(number: u64) -> CallId {
     CallId((MIDNIGHT_MS / 1_000 + number / 10_000) * 1_000_000 + number % 10_000)
 }
 
 /// A listed inbound row.
-pub fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
+pub(crate) fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
     let start = Time::from_millis(start_ms);
     UserCall {
         account: ACME,
@@ -94,7 +94,7 @@ pub fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
     }
 }
 
-pub fn event(call: CallId, at_ms: u64, fact: Fact) -> Event {
+pub(crate) fn event(call: CallId, at_ms: u64, fact: Fact) -> Event {
     Event {
         at: Time::from_millis(at_ms),
         account: ACME,
@@ -103,7 +103,7 @@ pub fn event(call: CallId, at_ms: u64, fact: Fact) -> Event {
     }
 }
 
-pub fn arrived() -> Fact {
+pub(crate) fn arrived() -> Fact {
     Fact::Arrived {
         direction: pbx::Direction::Inbound,
         caller_id: Some("61300000000".into()),
@@ -112,7 +112,7 @@ pub fn arrived() -> Fact {
     }
 }
 
-pub fn ringing(user: &str) -> Fact {
+pub(crate) fn ringing(user: &str) -> Fact {
     Fact::UserRinging {
         user: user_ref(user),
         queue: None,
@@ -120,14 +120,14 @@ pub fn ringing(user: &str) -> Fact {
     }
 }
 
-pub fn user_ref(user: &str) -> UserRef {
+pub(crate) fn user_ref(user: &str) -> UserRef {
     UserRef {
         number: user.into(),
         name: format!("User {user}").into(),
     }
 }
 
-pub fn ended() -> Fact {
+pub(crate) fn ended() -> Fact {
     Fact::Ended {
         cause: HangupCause::Normal,
     }

@@ -26,7 +26,7 @@ fn filled(open: fn(&Path) -> (Writer, Reader), dice: &mut Dice, rows: &[UserCall
     store
 }
 
-pub fn pages_equal_a_sorted_list(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn pages_equal_a_sorted_list(open: fn(&Path) -> (Writer, Reader)) {
     for seed in 0..SEEDS {
         let mut dice = Dice(seed);
         let rows = dice.rows(ROWS);
@@ -39,7 +39,7 @@ pub fn pages_equal_a_sorted_list(open: fn(&Path) -> (Writer, Reader)) {
     }
 }
 
-pub fn each_row_is_on_one_page(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn each_row_is_on_one_page(open: fn(&Path) -> (Writer, Reader)) {
     let mut dice = Dice(77);
     let rows = dice.rows(ROWS);
     let store = filled(open, &mut dice, &rows);
@@ -73,7 +73,7 @@ pub fn each_row_is_on_one_page(open: fn(&Path) -> (Writer, Reader)) {
     }
 }
 
-pub fn a_cursor_goes_on_behind_its_row(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn a_cursor_goes_on_behind_its_row(open: fn(&Path) -> (Writer, Reader)) {
     let mut dice = Dice(78);
     let rows = dice.rows(ROWS);
     let mut store = filled(open, &mut dice, &rows);
@@ -100,7 +100,7 @@ pub fn a_cursor_goes_on_behind_its_row(open: fn(&Path) -> (Writer, Reader)) {
     assert_eq!(seen, model::page(&rows, &all).rows);
 }
 
-pub fn days_end_at_midnight_utc(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn days_end_at_midnight_utc(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let starts = [
         MIDNIGHT_MS - 1,
@@ -141,7 +141,9 @@ pub fn days_end_at_midnight_utc(open: fn(&Path) -> (Writer, Reader)) {
     }
 }
 
-pub fn rows_are_listed_when_ended_and_then_never_change(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn rows_are_listed_when_ended_and_then_never_change(
+    open: fn(&Path) -> (Writer, Reader),
+) {
     let mut store = Store::new(open);
     let mut changing = row(call(1), "1010", MIDNIGHT_MS);
     changing.listed = false;
@@ -157,7 +159,10 @@ pub fn rows_are_listed_when_ended_and_then_never_change(open: fn(&Path) -> (Writ
 
     let ended = row(call(1), "1010", MIDNIGHT_MS);
     store.list(vec![changing.clone(), ended.clone(), changing.clone()]);
-    assert_eq!(store.reader.user_calls(&all).unwrap().rows, [ended.clone()]);
+    assert_eq!(
+        store.reader.user_calls(&all).unwrap().rows,
+        std::slice::from_ref(&ended)
+    );
 
     let mut changed = ended.clone();
     changed.call_duration_seconds += 1;
@@ -166,7 +171,7 @@ pub fn rows_are_listed_when_ended_and_then_never_change(open: fn(&Path) -> (Writ
     assert_eq!((page.rows, page.total), (vec![ended], 1), "counted once");
 }
 
-pub fn names_and_numbers_find_the_same_user(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn names_and_numbers_find_the_same_user(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let mut renamed = row(call(2), "1010", MIDNIGHT_MS + 1);
     renamed.user_name = "Mary".into();
@@ -198,7 +203,7 @@ pub fn names_and_numbers_find_the_same_user(open: fn(&Path) -> (Writer, Reader))
     }
 }
 
-pub fn unknown_filters_match_nothing(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn unknown_filters_match_nothing(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     store.list(vec![row(call(1), "1010", MIDNIGHT_MS)]);
     let all = UserCallQuery::all(ACME);
@@ -235,7 +240,7 @@ pub fn unknown_filters_match_nothing(open: fn(&Path) -> (Writer, Reader)) {
     }
 }
 
-pub fn accounts_do_not_see_one_another(open: fn(&Path) -> (Writer, Reader)) {
+pub(crate) fn accounts_do_not_see_one_another(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let mut foreign = row(call(1), "1010", MIDNIGHT_MS);
     foreign.account = OTHER;
