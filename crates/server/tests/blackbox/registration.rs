@@ -3,7 +3,7 @@
 use crate::common::account::{JOHN, JOHNS_NUMBER};
 use crate::common::address::fresh_address;
 use crate::common::sipp::{Sipp, Wire};
-use crate::common::stage::Stage;
+use crate::common::stage::{Phone, Stage};
 use crate::common::trace::Message;
 
 #[test]
@@ -19,8 +19,21 @@ fn a_phone_registers_refreshes_and_leaves() {
 #[test]
 fn a_phone_registers_over_tcp_and_is_called_down_its_connection() {
     let stage = Stage::new();
-    let phone = stage.phone_over("1010-desk", Wire::Tcp);
-    phone.register(&stage, "300").start().finish();
+    let phone = Phone {
+        device: "1010-desk".to_owned(),
+        address: fresh_address(),
+        wire: Wire::Tcp,
+    };
+    let stays = phone
+        .register_playing("registers-and-stays", &stage, "600")
+        .answering_with("answers")
+        .pause_ms(100)
+        .start();
+    stays.wait_for_received("SIP/2.0 200");
+    let call = stage.carrier_plays("carrier-calls", "61400000001", JOHNS_NUMBER);
+    call.pause_ms(300).start().finish();
+    stage.hooks(3);
+    stays.finish();
 }
 
 #[test]

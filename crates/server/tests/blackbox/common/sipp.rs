@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::address;
 use super::process::{Folder, Running};
-use super::trace::Trace;
+use super::trace::{Trace, Way};
+use super::wait_for;
 
 /// sipp's waiting for one message, and for its whole run.
 const RECEIVE_TIMEOUT_MS: &str = "20000";
@@ -98,6 +99,16 @@ impl Sipp {
         self.with(&["-lost", &percent.to_string()])
     }
 
+    /// Answers calls at the same socket with another scenario.
+    pub(crate) fn answering_with(self, scenario: &str) -> Self {
+        let path = scenarios().join(format!("{scenario}.xml"));
+        let path = path
+            .to_str()
+            .expect("the repository's path is plain text")
+            .to_owned();
+        self.with(&["-oocsf", &path])
+    }
+
     pub(crate) fn over(self, wire: Wire) -> Self {
         match wire {
             Wire::Udp => self.with(&["-t", "u1"]),
@@ -185,6 +196,21 @@ impl Playing {
             errors().unwrap_or_default(),
             Trace::read(&self.folder.join("messages.txt")),
         );
+    }
+
+    /// Waits until it has received a message that starts so.
+    pub(crate) fn wait_for_received(&self, start: &str) {
+        let what = format!("{} to receive {start}", self.scenario);
+        wait_for(&what, Duration::from_secs(10), || {
+            let trace = Trace::read(&self.folder.join("messages.txt"));
+            let mut received = trace
+                .messages
+                .iter()
+                .filter(|message| message.way == Way::Received);
+            received
+                .any(|message| message.text.starts_with(start))
+                .then_some(())
+        });
     }
 
     /// Ends at once, in the middle of whatever it does: a phone whose power fails.

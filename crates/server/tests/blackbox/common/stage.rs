@@ -118,8 +118,18 @@ impl Phone {
 
     /// A registration for so many seconds, given as text.
     pub(crate) fn register(&self, stage: &Stage, expires_seconds: &str) -> Sipp {
+        self.register_playing("register", stage, expires_seconds)
+    }
+
+    /// The same with a scenario that does more than register.
+    pub(crate) fn register_playing(
+        &self,
+        scenario: &str,
+        stage: &Stage,
+        expires_seconds: &str,
+    ) -> Sipp {
         let port = self.address.port().to_string();
-        let register = self.play("register").credentials(&self.device, PASSWORD);
+        let register = self.play(scenario).credentials(&self.device, PASSWORD);
         let register = register
             .key("expires", expires_seconds)
             .key("contact_port", &port);
