@@ -122,12 +122,11 @@ impl Leg {
         self.watch.set(now, limit);
     }
 
-    /// Takes what arrived on the RTP port. `source` is `None` if the socket hears only the latched
-    /// one. Rewrites the payload number for the other leg.
+    /// Takes what arrived on the RTP port and rewrites its payload number for the other leg.
     pub fn rtp(
         &mut self,
         now: Time,
-        source: Option<SocketAddr>,
+        source: SocketAddr,
         datagram: &mut [u8],
         events: &mut Vec<MediaEvent>,
     ) -> Heard {
@@ -140,11 +139,11 @@ impl Leg {
             return self.drop_one();
         };
         let payload = self.payload(packet.payload);
-        let latched = match source.map(|source| self.judge(source, payload, packet.ssrc)) {
-            None | Some(Verdict::Accept) => None,
-            Some(Verdict::Latch) => source,
-            Some(Verdict::Wait) => return self.drop_one(),
-            Some(Verdict::Reject) => {
+        let latched = match self.judge(source, payload, packet.ssrc) {
+            Verdict::Accept => None,
+            Verdict::Latch => Some(source),
+            Verdict::Wait => return self.drop_one(),
+            Verdict::Reject => {
                 self.reject(source, events);
                 return self.drop_one();
             }
@@ -159,7 +158,7 @@ impl Leg {
     /// Takes what arrived on the RTCP port. Its source is where RTCP for the peer goes from then on:
     /// behind a NAT that is another port than announced, and not the one after RTP's.
     pub fn rtcp(&mut self, now: Time, source: SocketAddr, datagram: &[u8]) -> Heard {
-        let heard = self.report(now, Some(source), datagram);
+        let heard = self.report(now, source, datagram);
         if let (Heard::Rtcp, Reports::To(destination)) = (heard, &mut self.rtcp) {
             *destination = source;
         }
@@ -225,10 +224,9 @@ impl Leg {
         }
     }
 
-    fn report(&mut self, now: Time, source: Option<SocketAddr>, datagram: &[u8]) -> Heard {
+    fn report(&mut self, now: Time, source: SocketAddr, datagram: &[u8]) -> Heard {
         let latching = self.latching.as_ref();
-        let is_permitted = source
-            .is_none_or(|source| latching.is_some_and(|latching| latching.permits_report(source)));
+        let is_permitted = latching.is_some_and(|latching| latching.permits_report(source));
         if !is_permitted || rtcp_packets(datagram).is_none() {
             return self.drop_one();
         }
@@ -257,8 +255,8 @@ impl Leg {
         }
     }
 
-    fn reject(&mut self, source: Option<SocketAddr>, events: &mut Vec<MediaEvent>) {
-        if let Some(source) = source.filter(|_| self.rejection == Told::NotYet) {
+    fn reject(&mut self, source: SocketAddr, events: &mut Vec<MediaEvent>) {
+        if self.rejection == Told::NotYet {
             self.rejection = Told::Already;
             events.push(MediaEvent::Rejected {
                 path: self.path,

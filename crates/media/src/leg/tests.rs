@@ -47,7 +47,7 @@ fn rtp(payload: u8, sequence: u16, body: &[u8]) -> Vec<u8> {
 
 fn hears(leg: &mut Leg, source: &str, datagram: &mut [u8]) -> (Heard, Vec<MediaEvent>) {
     let mut events = Vec::new();
-    let heard = leg.rtp(Time::ZERO, Some(address(source)), datagram, &mut events);
+    let heard = leg.rtp(Time::ZERO, address(source), datagram, &mut events);
     (heard, events)
 }
 
@@ -158,12 +158,7 @@ fn silences(direction: Direction, packets_ms: &[u64]) -> Vec<u64> {
         let now = Time::from_millis(at);
         let mut events = Vec::new();
         if packets_ms.contains(&at) {
-            leg.rtp(
-                now,
-                Some(address(ANNOUNCED)),
-                &mut rtp(8, 1, b"x"),
-                &mut events,
-            );
+            leg.rtp(now, address(ANNOUNCED), &mut rtp(8, 1, b"x"), &mut events);
         }
         leg.tick(now, &mut events);
         told.extend(

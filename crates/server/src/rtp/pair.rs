@@ -1,0 +1,135 @@
+//! The two sockets of a path: RTP on an even port, RTCP on the next one.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+/// A bound pair.
+pub(super) struct Pair {
+    rtp: OwnedFd,
+    rtcp: OwnedFd,
+    lock: Lock,
+}
+
+/// Whom the RTP socket hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    /// Whoever sends.
+    Open,
+    /// Only the latched source: the kernel drops the rest before it costs us anything, and spares a
+    /// route look-up for every packet we send.
+    Connected,
+}
+
+/// The longest datagram that is passed on, in bytes: more than a path of Ethernet carries.
+pub(super) const MAX_DATAGRAM_BYTES: usize = 2_047;
+/// One byte more, so that a datagram that was cut short shows itself.
+pub(super) type Buffer = [u8; MAX_DATAGRAM_BYTES + 1];
+
+impl Pair {
+    /// Binds `port` and the next one.
+    pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<Self> {
+        let rtp = bound(SocketAddr::new(address, port))?;
+        let rtcp = bound(SocketAddr::new(address, port.saturating_add(1)))?;
+        Ok(Self {
+            rtp,
+            rtcp,
+            lock: Lock::Open,
+        })
+    }
+
+    /// From now on `epoll` tells when something can be read, under these tokens.
+    pub(super) fn listen(
+        &self,
+        epoll: &OwnedFd,
+        rtp: epoll::EventData,
+        rtcp: epoll::EventData,
+    ) -> io::Result<()> {
+        epoll::add(epoll, &self.rtp, rtp, epoll::EventFlags::IN)?;
+        epoll::add(epoll, &self.rtcp, rtcp, epoll::EventFlags::IN)?;
+        Ok(())
+    }
+
+    /// Hears only `remote` and sends only there. If the kernel refuses, the source is still checked
+    /// with every packet.
+    pub(super) fn lock(&mut self, remote: SocketAddr) {
+        if rustix::net::connect(&self.rtp, &remote).is_ok() {
+            self.lock = Lock::Connected;
+        }
+    }
+
+    /// Hears everybody again.
+    pub(super) fn unlock(&mut self) {
+        if self.lock == Lock::Connected && rustix::net::connect_unspec(&self.rtp).is_ok() {
+            self.lock = Lock::Open;
+        }
+    }
+
+    pub(super) fn receive_rtp(&self, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
+        receive(&self.rtp, buffer)
+    }
+
+    pub(super) fn receive_rtcp(&self, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
+        receive(&self.rtcp, buffer)
+    }
+
+    /// Sends from the RTP port; whether the kernel took it.
+    pub(super) fn send_rtp(&self, datagram: &[u8], to: SocketAddr) -> Sent {
+        let sent = match self.lock {
+            Lock::Connected => rustix::net::send(&self.rtp, datagram, SendFlags::empty()),
+            Lock::Open => rustix::net::sendto(&self.rtp, datagram, SendFlags::empty(), &to),
+        };
+        Sent::from(sent)
+    }
+
+    /// Sends from the RTCP port.
+    pub(super) fn send_rtcp(&self, datagram: &[u8], to: SocketAddr) -> Sent {
+        Sent::from(rustix::net::sendto(
+            &self.rtcp,
+            datagram,
+            SendFlags::empty(),
+            &to,
+        ))
+    }
+}
+
+/// Whether the kernel took a datagram. A refusal (buffer full, port unreachable) is a lost packet,
+/// which RTP is made for: nobody waits and nobody retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Yes,
+    No,
+}
+
+impl From<Result<usize, Errno>> for Sent {
+    fn from(result: Result<usize, Errno>) -> Self {
+        if result.is_ok() { Self::Yes } else { Self::No }
+    }
+}
+
+/// One datagram and its source. `None`: nothing there, an error of an earlier send (ICMP) that is now
+/// read, or longer than a path carries.
+fn receive(socket: &OwnedFd, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
+    let flags = RecvFlags::empty();
+    let (_, bytes, source) = rustix::net::recvfrom(socket, buffer.as_mut_slice(), flags).ok()?;
+    if bytes > MAX_DATAGRAM_BYTES {
+        return None;
+    }
+    Some((bytes, SocketAddr::try_from(source?).ok()?))
+}
+
+fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, SocketType::DGRAM, flags, None)?;
+    rustix::net::bind(socket.as_fd(), &address)?;
+    Ok(socket)
+}
