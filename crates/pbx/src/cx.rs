@@ -1,7 +1,8 @@
 //! What an object of the call flow can see and do. An object never touches a call, a leg or an
 //! effect itself: it is told moments and answers with a step, using these verbs on the way.
 //!
-//! Verbs: `ring`, `stop`, `connect`, `wake_in`, `emit`; and as its step: stay, exit, hang up.
+//! Verbs: `ring`, `stop`, `connect`, `wake_in`, `let_sleep`; and as its step: stay, exit, hang
+//! up. At most twelve: what an object needs beyond them is a change to the design.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The draft: what people edit, one document per account. It may be incomplete; compiling it
 //! finds out, and makes a [`Plan`](crate::Plan).
 
+mod clash;
 mod compile;
 mod document;
 mod export;

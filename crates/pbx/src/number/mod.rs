@@ -194,9 +194,12 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The text without what people write for the eye (RFC 3966 §5.1.1: visual separators).
+/// The text without what people write for the eye (RFC 3966 §5.1.1: visual separators) and
+/// without parameters (RFC 3261 §19.1.6).
 fn without_separators(text: &str) -> String {
-    text.chars()
+    let number = text.split(';').next().unwrap_or_default();
+    number
+        .chars()
         .filter(|char| !matches!(char, ' ' | '-' | '.' | '(' | ')' | '/'))
         .collect()
 }

@@ -187,3 +187,6 @@ pub(crate) fn offered() -> impl Iterator<Item = &'static Kind> {
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     offered().find(|kind| kind.name == name)
 }
+
+#[cfg(test)]
+mod tests;

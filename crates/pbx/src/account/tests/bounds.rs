@@ -194,3 +194,25 @@ fn calls_in_progress_can_be_seen() {
         (1, 2)
     );
 }
+
+#[test]
+fn what_a_panicked_step_had_decided_is_not_lost() {
+    let mut desk = Desk::new();
+    desk.comes_in(NUMBER);
+    desk.ladder.clear();
+    // As a step leaves it that panics after an effect.
+    let leg = desk.leg("1010-desk");
+    desk.account.effects.push(Effect::Ring {
+        leg: desk.leg("caller"),
+    });
+    desk.account.effects.push(Effect::HangUp {
+        leg,
+        cause: HangupCause::Normal,
+    });
+    desk.give(Input::EndAll {
+        cause: HangupCause::AccountFault,
+    });
+    desk.ladder.truncate(2);
+    desk.check(&["ring caller", "hang up 1010-desk: normal"]);
+    assert!(desk.account.is_idle());
+}
