@@ -3,10 +3,9 @@
 //! A full send buffer drops the datagram, as the network would: SIP retransmits (RFC 3261 §17).
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use mio::net::UdpSocket;
 use nix::sys::socket::{
     MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, SockaddrStorage, recvmmsg,
     sendmmsg, setsockopt, sockopt,
@@ -38,6 +37,7 @@ impl UdpPort {
             io::Error::new(error.kind(), format!("cannot bind SIP over UDP at {address}: {error}"))
         };
         let socket = UdpSocket::bind(address).map_err(named)?;
+        socket.set_nonblocking(true).map_err(named)?;
         // The kernel caps these at its own limit; a smaller buffer is no reason not to start.
         for result in [
             setsockopt(&socket, sockopt::RcvBuf, &SOCKET_BUFFER_BYTES),
@@ -59,11 +59,6 @@ impl UdpPort {
     /// The flow it is to the engine.
     pub fn flow(&self) -> FlowId {
         self.flow
-    }
-
-    /// The socket, to be registered with a poll.
-    pub fn socket(&mut self) -> &mut UdpSocket {
-        &mut self.socket
     }
 
     /// Datagrams the kernel did not take since the start.
@@ -125,6 +120,13 @@ impl UdpPort {
             }
         }
         self.waiting.clear();
+    }
+}
+
+impl AsFd for UdpPort {
+    /// Readable while a datagram waits.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -1,0 +1,473 @@
+//! Inputs of the engine on paper, and played again: `record_inputs` and `switchhook replay FILE`.
+//!
+//! One JSON object per line: what the engine was made from, then each input with its instant. Every
+//! so often a digest of all effects so far, which a replay must reach too, bit for bit. The file holds
+//! what phones said, digests and secrets included, so only its owner can read it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clock::Time;
+use engine::{Effect, Engine, Input, Load};
+use media::{MediaEvent, PathId, Port};
+use pbx::AccountId;
+use pbx::draft::Draft;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sip::{Destination, FlowId, Source, Transport};
+
+/// Inputs between two digests.
+const INPUTS_PER_DIGEST: u64 = 1_000;
+/// The longest recording, in bytes: what comes after is not written down.
+const MAX_RECORDING_BYTES: u64 = 8 << 30;
+
+/// Writes inputs down.
+pub struct Recorder {
+    file: BufWriter<File>,
+    written: u64,
+    inputs: u64,
+    effects: EffectDigest,
+    failed: bool,
+}
+
+impl Recorder {
+    /// Begins a recording at `path`, which must not exist.
+    pub fn create(path: &Path, settings: &engine::Settings) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let effects = EffectDigest::default();
+        let mut recorder =
+            Self { file: BufWriter::new(file), written: 0, inputs: 0, effects, failed: false };
+        recorder.line(Time::ZERO, &Entry::Start(Start::of(settings)));
+        Ok(recorder)
+    }
+
+    /// Writes an input down, before the engine takes it. An account's plan is written by
+    /// [`Recorder::write_draft`].
+    pub fn write(&mut self, now: Time, input: &Input<'_>) {
+        if let Some(entry) = Entry::of(input) {
+            self.line(now, &entry);
+        }
+    }
+
+    /// Writes down that a plan was applied, as the draft that it was made from.
+    pub fn write_draft(&mut self, now: Time, draft: &Draft, plan: &pbx::Plan) {
+        match serde_json::to_value(draft) {
+            Ok(draft) => {
+                let (account, version) = (plan.account.0, plan.version);
+                self.line(now, &Entry::Apply { account, version, draft });
+            }
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    /// Takes the effects of the last input into the digest.
+    pub fn took(&mut self, now: Time, effects: &[Effect]) {
+        self.effects.add(effects);
+        self.inputs += 1;
+        if self.inputs.is_multiple_of(INPUTS_PER_DIGEST) {
+            self.digest(now);
+        }
+    }
+
+    fn digest(&mut self, now: Time) {
+        let entry = Entry::Digest { sha256: self.effects.so_far() };
+        self.line(now, &entry);
+    }
+
+    fn line(&mut self, now: Time, entry: &Entry) {
+        if self.failed {
+            return;
+        }
+        let line = Line { at: now.as_micros(), entry };
+        match serde_json::to_vec(&line) {
+            Ok(mut json) => {
+                json.push(b'\n');
+                self.written += json.len() as u64;
+                if let Err(error) = self.file.write_all(&json) {
+                    self.give_up(&error);
+                } else if self.written > MAX_RECORDING_BYTES {
+                    self.give_up(&"the recording has reached its longest size");
+                }
+            }
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    /// A recording with a gap is worth nothing, so it ends; calls go on.
+    fn give_up(&mut self, error: &dyn std::fmt::Display) {
+        tracing::error!(%error, "the recording of inputs ends here");
+        self.failed = true;
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.digest(Time::ZERO);
+        if let Err(error) = self.file.flush() {
+            tracing::error!(%error, "the end of the recording of inputs is lost");
+        }
+    }
+}
+
+/// What a replay has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Inputs played.
+    pub inputs: u64,
+    /// Effects they had.
+    pub effects: u64,
+    /// Digests that were compared; all agreed.
+    pub digests: u64,
+    /// SHA-256 of all effects.
+    pub sha256: String,
+}
+
+/// Plays a recording again. Each effect is shown to `watch`.
+pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Result<Replayed> {
+    let file = File::open(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+    let mut engine = None;
+    let mut digest = EffectDigest::default();
+    let mut done = Replayed::default();
+    for (number, line) in (1_u64..).zip(BufReader::new(file).lines()) {
+        // kill -9 leaves half a line behind.
+        let Ok(Line { at, entry }) = serde_json::from_str::<Line<Entry>>(&line?) else {
+            tracing::warn!(number, "the recording ends with half a line");
+            break;
+        };
+        let now = Time::from_micros(at);
+        match entry {
+            Entry::Start(start) => engine = Some(Engine::new(start.settings())),
+            Entry::Digest { sha256 } => {
+                let ours = digest.so_far();
+                anyhow::ensure!(
+                    ours == sha256,
+                    "line {number}: effects differ from the recorded ones ({ours}, recorded {sha256})"
+                );
+                done.digests += 1;
+            }
+            input => {
+                let engine = engine
+                    .as_mut()
+                    .ok_or_else(|| anyhow::anyhow!("line {number}: the recording has no beginning"))?;
+                let effects = play(engine, now, input)?;
+                digest.add(&effects);
+                done.inputs += 1;
+                done.effects += effects.len() as u64;
+                effects.iter().for_each(|effect| watch(now, effect));
+            }
+        }
+    }
+    done.sha256 = digest.so_far();
+    Ok(done)
+}
+
+fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effect>> {
+    let input = match entry {
+        Entry::Packet { source, base64 } => {
+            let bytes = STANDARD.decode(base64)?;
+            return Ok(engine.handle(now, Input::Packet { source: source.into(), bytes: &bytes }));
+        }
+        Entry::Apply { account, version, draft } => {
+            let draft: Draft = serde_json::from_value(draft)?;
+            let plan = draft.compile(AccountId(account), version).map_err(|problems| {
+                let first = problems.first().map(ToString::to_string).unwrap_or_default();
+                anyhow::anyhow!("an account of the recording does not compile: {first}")
+            })?;
+            Input::Apply(Arc::new(plan))
+        }
+        Entry::FlowClosed { flow } => Input::FlowClosed(FlowId(flow)),
+        Entry::SendFailed { transport, remote, flow } => {
+            let transport = transport_of(&transport);
+            Input::SendFailed(Destination { transport, remote, flow: flow.map(FlowId) })
+        }
+        Entry::Ports { ports } => {
+            let port = |(path, rtp_port): (u64, u16)| Port { path: PathId::from_bits(path), rtp_port };
+            Input::Media(MediaEvent::Ports { ports: ports.into_iter().map(port).collect() })
+        }
+        Entry::Silent { path } => {
+            Input::Media(MediaEvent::Silent { path: PathId::from_bits(path) })
+        }
+        Entry::Closed { path, report } => {
+            Input::Media(MediaEvent::Closed { path: PathId::from_bits(path), report })
+        }
+        Entry::Resolved { token, addresses, valid_ms } => {
+            Input::Resolved { token, addresses, valid: Duration::from_millis(valid_ms) }
+        }
+        Entry::Remove { account } => Input::Remove(AccountId(account)),
+        Entry::Load { load } => Input::Load(load.into()),
+        Entry::HangUpAll => Input::HangUpAll,
+        Entry::Wake => Input::Wake,
+        Entry::Start(_) | Entry::Digest { .. } => return Ok(Vec::new()),
+    };
+    Ok(engine.handle(now, input))
+}
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+struct Line<E> {
+    /// Microseconds since the epoch.
+    at: u64,
+    #[serde(flatten)]
+    entry: E,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Entry {
+    Start(Start),
+    Packet {
+        source: From,
+        base64: String,
+    },
+    FlowClosed {
+        flow: u64,
+    },
+    SendFailed {
+        transport: String,
+        remote: SocketAddr,
+        flow: Option<u64>,
+    },
+    Ports {
+        ports: Vec<(u64, u16)>,
+    },
+    Silent {
+        path: u64,
+    },
+    Closed {
+        path: u64,
+        report: media::LegReport,
+    },
+    Resolved {
+        token: u64,
+        addresses: Vec<SocketAddr>,
+        valid_ms: u64,
+    },
+    Apply {
+        account: u32,
+        version: u64,
+        draft: serde_json::Value,
+    },
+    Remove {
+        account: u32,
+    },
+    Load {
+        load: LoadName,
+    },
+    HangUpAll,
+    Wake,
+    Digest {
+        sha256: String,
+    },
+}
+
+impl Entry {
+    /// `None` for what the engine ignores, and for plans, which are written as drafts.
+    fn of(input: &Input<'_>) -> Option<Self> {
+        Some(match input {
+            Input::Packet { source, bytes } => {
+                Self::Packet { source: (*source).into(), base64: STANDARD.encode(bytes) }
+            }
+            Input::FlowClosed(flow) => Self::FlowClosed { flow: flow.0 },
+            Input::SendFailed(to) => Self::SendFailed {
+                transport: to.transport.via_token().to_owned(),
+                remote: to.remote,
+                flow: to.flow.map(|flow| flow.0),
+            },
+            Input::Media(event) => return Self::of_media(event),
+            Input::Resolved { token, addresses, valid } => Self::Resolved {
+                token: *token,
+                addresses: addresses.clone(),
+                valid_ms: u64::try_from(valid.as_millis()).unwrap_or(u64::MAX),
+            },
+            Input::Apply(_) => return None,
+            Input::Remove(account) => Self::Remove { account: account.0 },
+            Input::Load(load) => Self::Load { load: (*load).into() },
+            Input::HangUpAll => Self::HangUpAll,
+            Input::Wake => Self::Wake,
+        })
+    }
+
+    fn of_media(event: &MediaEvent) -> Option<Self> {
+        match event {
+            MediaEvent::Ports { ports } => {
+                let port = |port: &Port| (port.path.to_bits(), port.rtp_port);
+                Some(Self::Ports { ports: ports.iter().map(port).collect() })
+            }
+            MediaEvent::Silent { path } => Some(Self::Silent { path: path.to_bits() }),
+            MediaEvent::Closed { path, report } => {
+                Some(Self::Closed { path: path.to_bits(), report: report.clone() })
+            }
+            MediaEvent::FirstPacket { .. }
+            | MediaEvent::Latched { .. }
+            | MediaEvent::Rejected { .. }
+            | MediaEvent::Dtmf { .. } => None,
+        }
+    }
+}
+
+/// Where a message came from.
+#[derive(Serialize, Deserialize)]
+struct From {
+    transport: String,
+    remote: SocketAddr,
+    flow: u64,
+}
+
+impl std::convert::From<Source> for From {
+    fn from(source: Source) -> Self {
+        let transport = source.transport.via_token().to_owned();
+        Self { transport, remote: source.remote, flow: source.flow.0 }
+    }
+}
+
+impl std::convert::From<From> for Source {
+    fn from(from: From) -> Self {
+        let transport = transport_of(&from.transport);
+        Self { transport, remote: from.remote, flow: FlowId(from.flow) }
+    }
+}
+
+fn transport_of(token: &str) -> Transport {
+    Transport::from_token(token.as_bytes()).unwrap_or(Transport::Udp)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LoadName {
+    Open,
+    Shedding,
+    Draining,
+}
+
+impl std::convert::From<Load> for LoadName {
+    fn from(load: Load) -> Self {
+        match load {
+            Load::Open => Self::Open,
+            Load::Shedding => Self::Shedding,
+            Load::Draining => Self::Draining,
+        }
+    }
+}
+
+impl std::convert::From<LoadName> for Load {
+    fn from(name: LoadName) -> Self {
+        match name {
+            LoadName::Open => Self::Open,
+            LoadName::Shedding => Self::Shedding,
+            LoadName::Draining => Self::Draining,
+        }
+    }
+}
+
+/// What the engine was made from.
+#[derive(Serialize, Deserialize)]
+struct Start {
+    node: u8,
+    first_call_at: u64,
+    seed: u64,
+    secret: [u8; 32],
+    product: String,
+    contact_udp: SocketAddr,
+    contact_tcp: SocketAddr,
+    session_expires_seconds: u32,
+    /// Server transactions, client transactions, dialogs.
+    limits: [usize; 3],
+    /// Shortest, default and longest registration.
+    expires_seconds: [u32; 3],
+    bindings: usize,
+    media_address: IpAddr,
+    silence_ms: Option<u64>,
+    keepalive_ms: u64,
+}
+
+impl Start {
+    fn of(settings: &engine::Settings) -> Self {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (user_agent, registrar) = (&settings.user_agent, &settings.registrar);
+        let limits = user_agent.limits;
+        Self {
+            node: settings.node,
+            first_call_at: settings.first_call_at.as_micros(),
+            seed: settings.seed,
+            secret: settings.secret,
+            product: user_agent.product.clone(),
+            contact_udp: user_agent.contacts.udp,
+            contact_tcp: user_agent.contacts.tcp,
+            session_expires_seconds: user_agent.session_expires_seconds,
+            limits: [
+                limits.max_server_transactions,
+                limits.max_client_transactions,
+                limits.max_dialogs,
+            ],
+            expires_seconds: [
+                registrar.min_expires_seconds,
+                registrar.default_expires_seconds,
+                registrar.max_expires_seconds,
+            ],
+            bindings: registrar.bindings,
+            media_address: settings.media_address,
+            silence_ms: settings.silence.map(milliseconds),
+            keepalive_ms: milliseconds(settings.keepalive),
+        }
+    }
+
+    fn settings(self) -> engine::Settings {
+        let [max_server_transactions, max_client_transactions, max_dialogs] = self.limits;
+        let [min_expires_seconds, default_expires_seconds, max_expires_seconds] =
+            self.expires_seconds;
+        engine::Settings {
+            node: self.node,
+            first_call_at: Time::from_micros(self.first_call_at),
+            seed: self.seed,
+            secret: self.secret,
+            user_agent: sip::UaConfig {
+                product: self.product,
+                contacts: sip::Contacts { udp: self.contact_udp, tcp: self.contact_tcp },
+                session_expires_seconds: self.session_expires_seconds,
+                limits: sip::Limits {
+                    max_server_transactions,
+                    max_client_transactions,
+                    max_dialogs,
+                },
+            },
+            registrar: sip::RegistrarLimits {
+                min_expires_seconds,
+                default_expires_seconds,
+                max_expires_seconds,
+                bindings: self.bindings,
+            },
+            media_address: self.media_address,
+            silence: self.silence_ms.map(Duration::from_millis),
+            keepalive: Duration::from_millis(self.keepalive_ms),
+        }
+    }
+}
+
+/// SHA-256 over effects, in their order.
+#[derive(Default)]
+struct EffectDigest(Sha256);
+
+impl EffectDigest {
+    fn add(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            self.0.update(format!("{effect:?}\n"));
+        }
+    }
+
+    fn so_far(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in self.0.clone().finalize() {
+            // Writing to a String cannot fail.
+            write!(text, "{byte:02x}").unwrap_or_default();
+        }
+        text
+    }
+}
