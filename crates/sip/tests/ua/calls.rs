@@ -273,7 +273,7 @@ fn an_acceptance_that_crosses_the_cancel_is_ended() {
 #[test]
 fn nobody_there_is_408_after_32_seconds() {
     let mut world = World::new(9, 2);
-    world.fault(|_| Fate::Lost);
+    world.fault(|_, _| Fate::Lost);
     let caller = world.call(0, 1);
     world.wait(LINGER);
     let reason = "Request Timeout".to_owned();

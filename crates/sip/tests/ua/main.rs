@@ -5,5 +5,10 @@
     reason = "a test that meets what it does not expect has failed"
 )]
 
+mod asked;
 mod calls;
+mod made;
+mod network;
+mod session;
+mod wire;
 mod world;

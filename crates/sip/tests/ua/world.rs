@@ -99,7 +99,7 @@ pub(crate) enum Fate {
     Lost,
 }
 
-type Fault = Box<dyn FnMut(&Packet) -> Fate>;
+type Fault = Box<dyn FnMut(Time, &Packet) -> Fate>;
 type Act = Box<dyn FnOnce(&mut World)>;
 
 /// Agents, the network between them, and time.
@@ -108,6 +108,8 @@ pub(crate) struct World {
     pub(crate) agents: Vec<Agent>,
     pub(crate) weather: Weather,
     pub(crate) dice: Dice,
+    /// Every dialog begun, by agent.
+    pub(crate) begun: BTreeSet<(usize, DialogId)>,
     /// Every packet sent, as `from>to name`, with the time in milliseconds.
     pub(crate) ladder: Vec<String>,
     fault: Fault,
@@ -131,8 +133,9 @@ impl World {
             agents,
             weather: FAIR,
             dice: Dice::new(seed),
+            begun: BTreeSet::new(),
             ladder: Vec::new(),
-            fault: Box::new(|_| Fate::Arrives),
+            fault: Box::new(|_, _| Fate::Arrives),
             transport: Transport::Udp,
             packets: BTreeMap::new(),
             acts: BTreeMap::new(),
@@ -147,13 +150,13 @@ impl World {
     }
 
     /// Loses what the fault picks.
-    pub(crate) fn fault(&mut self, fault: impl FnMut(&Packet) -> Fate + 'static) {
+    pub(crate) fn fault(&mut self, fault: impl FnMut(Time, &Packet) -> Fate + 'static) {
         self.fault = Box::new(fault);
     }
 
     /// Loses the first `count` packets of that name.
     pub(crate) fn lose(&mut self, name: &'static str, mut count: usize) {
-        self.fault(move |packet| {
+        self.fault(move |_, packet| {
             if count > 0 && packet.name() == name {
                 count -= 1;
                 return Fate::Lost;
@@ -187,6 +190,7 @@ impl World {
             flow: None,
         };
         let dialog = self.agents[from].ua.next_dialog_id();
+        self.begun.insert((from, dialog));
         self.with(from, |ua, now| ua.invite(now, dialog, invite(destination)));
         dialog
     }
@@ -218,35 +222,22 @@ impl World {
             .collect()
     }
 
-    /// The dialogs an agent was told of.
-    pub(crate) fn dialogs(&self, agent: usize) -> BTreeSet<DialogId> {
-        self.agents[agent]
-            .diary
-            .iter()
-            .filter_map(|(_, event)| dialog_of(event))
-            .collect()
-    }
-
     /// Every dialog ended exactly once, and nothing came after its end.
     pub(crate) fn assert_ended_once(&self) {
-        for (index, agent) in self.agents.iter().enumerate() {
-            for dialog in self.dialogs(index) {
-                let told = self.told(index, dialog);
-                let ends = told.iter().filter(|event| is_end(event)).count();
-                let last = told.last().is_some_and(|event| is_end(event));
-                assert!(
-                    ends == 1 && last,
-                    "agent {index} dialog {dialog:?}: {told:#?}\n{}",
-                    self.ladder.join("\n")
-                );
-            }
-            assert_eq!(
-                agent.ua.counts(),
-                Counts::default(),
-                "{}",
-                self.ladder.join("\n")
+        let ladder = || self.ladder.join("\n");
+        for (agent, dialog) in &self.begun {
+            let told = self.told(*agent, *dialog);
+            let ends = told.iter().filter(|event| is_end(event)).count();
+            let is_last = told.last().is_some_and(|event| is_end(event));
+            assert!(
+                ends == 1 && is_last,
+                "agent {agent} {dialog:?}: {told:#?}\n{}",
+                ladder()
             );
-            assert_eq!(agent.ua.deadline(), None);
+        }
+        for agent in &self.agents {
+            assert_eq!(agent.ua.counts(), Counts::default(), "{}", ladder());
+            assert_eq!(agent.ua.deadline(), None, "{}", ladder());
         }
     }
 
@@ -335,7 +326,9 @@ impl World {
             packet.to.ip(),
             packet.name()
         ));
-        if (self.fault)(&packet) == Fate::Lost || self.dice.percent(self.weather.loss_percent) {
+        if (self.fault)(self.now, &packet) == Fate::Lost
+            || self.dice.percent(self.weather.loss_percent)
+        {
             return;
         }
         let copies = if self.dice.percent(self.weather.duplicate_percent) {
@@ -441,6 +434,7 @@ pub(crate) fn open(world: &mut World, agent: usize, incoming: &Incoming) -> Opti
     let dialog = ua.next_dialog_id();
     match ua.open(now, dialog, incoming) {
         Ok(outputs) => {
+            world.begun.insert((agent, dialog));
             world.take(agent, outputs);
             Some(dialog)
         }
