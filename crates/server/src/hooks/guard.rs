@@ -200,6 +200,15 @@ impl Target {
     }
 }
 
+impl std::fmt::Display for Host {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(ip) => ip.fmt(formatter),
+            Self::Name(name) => formatter.write_str(name),
+        }
+    }
+}
+
 impl Host {
     fn parse(host: &str) -> Option<Self> {
         if let Ok(ip) = host.parse() {

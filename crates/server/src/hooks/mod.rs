@@ -1,5 +1,7 @@
 //! Webhooks: what is sent, how it is signed, where it may go, and its delivery in order.
 
+mod client;
+pub mod deliver;
 pub mod guard;
 pub mod lanes;
 pub mod payload;

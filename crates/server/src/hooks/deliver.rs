@@ -1,0 +1,474 @@
+//! The shell around the lane scheduler: makes its attempts, hands its results to the ledger.
+//!
+//! One task owns the scheduler. It never waits for the ledger nor for a receiver, so whoever hands
+//! something to it waits for a moment at most.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock::Time;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+use pbx::{CallId, Endpoint, Trigger};
+use store::{AttemptResult, Backlog, Delivery, DeliveryId, Part, Pending};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::client::{Answer, Client, IDLE_TIME, PostError};
+use super::guard::{Guard, Target};
+use super::lanes::{Effect, EndpointKey, Input, Lanes, Outcome};
+use super::sign;
+use crate::clock::Clock;
+use crate::directory::Live;
+use crate::dns::Dns;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::settings::Hooks;
+
+/// Messages that may wait for the task.
+pub const CAPACITY_MESSAGES: usize = 1_024;
+/// Messages taken before results are handed on.
+const TURN_MESSAGES: usize = 256;
+/// Pause before the store is read again after it failed.
+const FETCH_PAUSE: Duration = Duration::from_secs(1);
+/// Letters of an error that are kept.
+const MAX_ERROR_CHARS: usize = 300;
+/// What we call ourselves.
+const PRODUCT: &str = concat!("switchhook/", env!("CARGO_PKG_VERSION"));
+
+/// What the ledger tells.
+#[derive(Debug)]
+pub enum Message {
+    /// Deliveries that were committed just now.
+    Committed(Vec<Delivery>),
+    /// At start: endpoints with deliveries of before.
+    Backlogs(Vec<Backlog>),
+    /// What was fetched.
+    Fetched {
+        /// The endpoint.
+        endpoint: EndpointKey,
+        /// What was asked for.
+        part: Part,
+        /// What there is.
+        pending: Pending,
+    },
+    /// The store could not be read.
+    NotFetched {
+        /// The endpoint.
+        endpoint: EndpointKey,
+        /// What was asked for.
+        part: Part,
+        /// How many.
+        limit: usize,
+    },
+}
+
+/// What delivery works with.
+pub struct Parts {
+    /// The clock.
+    pub clock: Clock,
+    /// Where endpoints lead now.
+    pub accounts: Live,
+    /// Who keeps results.
+    pub ledger: Ledger,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Names to addresses.
+    pub dns: Dns,
+}
+
+/// Delivers until `stop` changes; what is in flight then is tried again after the next start.
+pub async fn run(
+    parts: Parts,
+    settings: Hooks,
+    mut messages: mpsc::Receiver<Message>,
+    mut stop: watch::Receiver<()>,
+) {
+    let client = Client::new(Guard::new(settings.allow.clone()), parts.dns.clone());
+    let attempts = JoinSet::new();
+    let client = Arc::new(client);
+    let settings = Arc::new(settings);
+    let mut task = Task {
+        lanes: Lanes::default(),
+        results: Vec::new(),
+        parts,
+        client,
+        settings,
+        attempts,
+    };
+    loop {
+        let nap = task.nap();
+        tokio::select! {
+            _ = stop.changed() => break,
+            message = messages.recv() => match message {
+                None => break,
+                Some(message) => task.told(message),
+            },
+            Some(done) = task.attempts.join_next() => task.done(done),
+            () = tokio::time::sleep(nap.unwrap_or_default()), if nap.is_some() => task.wake(),
+        }
+        for _ in 0..TURN_MESSAGES {
+            let Ok(message) = messages.try_recv() else {
+                break;
+            };
+            task.told(message);
+        }
+        while let Some(done) = task.attempts.try_join_next() {
+            task.done(done);
+        }
+        task.hand_over();
+    }
+    task.attempts.shutdown().await;
+    task.hand_over();
+}
+
+struct Task {
+    lanes: Lanes,
+    results: Vec<AttemptResult>,
+    parts: Parts,
+    client: Arc<Client>,
+    settings: Arc<Hooks>,
+    attempts: JoinSet<Done>,
+}
+
+/// An attempt that is over.
+struct Done {
+    endpoint: EndpointKey,
+    call: CallId,
+    id: DeliveryId,
+    outcome: Outcome,
+    status: Option<u16>,
+    error: Option<String>,
+}
+
+impl Task {
+    /// How long nothing needs to be done by itself.
+    fn nap(&self) -> Option<Duration> {
+        let lanes = self
+            .lanes
+            .deadline()
+            .map(|time| self.parts.clock.until(time));
+        let sweep = (self.client.sweep() > 0).then_some(IDLE_TIME);
+        lanes.into_iter().chain(sweep).min()
+    }
+
+    fn wake(&mut self) {
+        self.step(Input::Wake);
+    }
+
+    fn told(&mut self, message: Message) {
+        match message {
+            Message::Committed(deliveries) => {
+                for delivery in deliveries {
+                    self.step(Input::Arrived(delivery));
+                }
+            }
+            Message::Backlogs(backlogs) => {
+                for Backlog {
+                    account,
+                    endpoint: name,
+                    next_late,
+                } in backlogs
+                {
+                    let endpoint = EndpointKey { account, name };
+                    self.step(Input::Backlog {
+                        endpoint,
+                        next_late,
+                    });
+                }
+            }
+            Message::Fetched {
+                endpoint,
+                part,
+                pending,
+            } => {
+                let Pending {
+                    deliveries,
+                    next_late,
+                } = pending;
+                self.step(Input::Fetched {
+                    endpoint,
+                    part,
+                    deliveries,
+                    next_late,
+                });
+            }
+            Message::NotFetched {
+                endpoint,
+                part,
+                limit,
+            } => {
+                let ledger = self.parts.ledger.clone();
+                // Owned by the set: it ends with it.
+                self.attempts.spawn(async move {
+                    tokio::time::sleep(FETCH_PAUSE).await;
+                    ledger.fetch(endpoint.clone(), part, limit);
+                    Done::nothing(endpoint)
+                });
+            }
+        }
+    }
+
+    fn done(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        let done = match done {
+            Ok(done) => done,
+            // An attempt that panics would hold its lane: it is a fault, told loudly.
+            Err(error) => return tracing::error!(%error, "a delivery attempt broke off"),
+        };
+        let at = self.parts.clock.now();
+        let Done {
+            endpoint,
+            call,
+            id,
+            outcome,
+            status,
+            error,
+        } = done;
+        for effect in self.lanes.handle(
+            at,
+            Input::Finished {
+                endpoint,
+                call,
+                id,
+                outcome,
+            },
+        ) {
+            match effect {
+                Effect::Record { id, fate } => {
+                    self.count(fate);
+                    let (status, error) = (status, error.clone());
+                    self.results.push(AttemptResult {
+                        delivery: id,
+                        at,
+                        fate,
+                        status,
+                        error,
+                    });
+                }
+                Effect::Post(_) | Effect::Fetch { .. } => self.perform(at, effect),
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        let now = self.parts.clock.now();
+        for effect in self.lanes.handle(now, input) {
+            self.perform(now, effect);
+        }
+    }
+
+    fn perform(&mut self, now: Time, effect: Effect) {
+        match effect {
+            Effect::Post(delivery) => self.post(now, delivery),
+            Effect::Fetch {
+                endpoint,
+                part,
+                limit,
+            } => {
+                // Results come first, so that what is read is as they left it.
+                self.hand_over();
+                self.parts.ledger.fetch(endpoint, part, limit);
+            }
+            // Only a finished attempt is recorded, and `done` sees to that.
+            Effect::Record { .. } => {}
+        }
+    }
+
+    fn post(&mut self, now: Time, delivery: Delivery) {
+        self.parts.metrics.attempts_started.increment();
+        let directory = self.parts.accounts.current();
+        let endpoint = directory.endpoint(delivery.account, &delivery.endpoint);
+        let prepared = endpoint.map(|endpoint| prepare(endpoint, &delivery, now, &self.settings));
+        let client = Arc::clone(&self.client);
+        self.attempts.spawn(async move {
+            let key = EndpointKey::of(&delivery);
+            let (outcome, status, error) = match prepared {
+                None => (
+                    Outcome::Rejected,
+                    None,
+                    Some("the endpoint was taken away".to_owned()),
+                ),
+                Some(Err(error)) => (Outcome::Rejected, None, Some(error)),
+                Some(Ok(Prepared {
+                    target,
+                    request,
+                    patience,
+                })) => judge(client.post(&key, &target, request, patience).await),
+            };
+            let error = error.map(|text| text.chars().take(MAX_ERROR_CHARS).collect());
+            Done {
+                endpoint: key,
+                call: delivery.call,
+                id: delivery.id,
+                outcome,
+                status,
+                error,
+            }
+        });
+    }
+
+    fn count(&self, fate: store::Fate) {
+        let metrics = &self.parts.metrics;
+        match fate {
+            store::Fate::Delivered => metrics.attempts_delivered.increment(),
+            store::Fate::Again { .. } => metrics.attempts_retried.increment(),
+            store::Fate::Failed => metrics.attempts_failed.increment(),
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if !self.results.is_empty() {
+            self.parts.ledger.record(std::mem::take(&mut self.results));
+        }
+    }
+}
+
+impl Done {
+    /// The end of a task that was no attempt: no lane waits for it.
+    fn nothing(endpoint: EndpointKey) -> Self {
+        Self {
+            endpoint,
+            call: CallId(0),
+            id: DeliveryId(0),
+            outcome: Outcome::Rejected,
+            status: None,
+            error: None,
+        }
+    }
+}
+
+/// A request that can be sent.
+struct Prepared {
+    target: Target,
+    request: Request<Full<Bytes>>,
+    patience: Duration,
+}
+
+fn prepare(
+    endpoint: &Endpoint,
+    delivery: &Delivery,
+    now: Time,
+    settings: &Hooks,
+) -> Result<Prepared, String> {
+    let target = Target::parse(&endpoint.url).map_err(|refusal| refusal.to_string())?;
+    let id = format!("{}-{}", delivery.call, delivery.id.0);
+    let signature = sign::signature(&endpoint.secret_token, &id, now, &delivery.body);
+    let ours = [
+        (sign::TOKEN, endpoint.secret_token.to_string()),
+        (sign::DELIVERY, id.clone()),
+        (sign::ID, id),
+        (sign::TIMESTAMP, now.as_secs().to_string()),
+        (sign::SIGNATURE, signature),
+    ];
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(target.path.as_str())
+        .header(HOST, target.authority.as_str())
+        .header(USER_AGENT, PRODUCT)
+        .header(CONTENT_TYPE, "application/json");
+    for (name, value) in ours {
+        request = request.header(HeaderName::from_static(name), value);
+    }
+    let body = Full::new(Bytes::from_owner(Arc::clone(&delivery.body)));
+    let request = request.body(body).map_err(|error| error.to_string())?;
+    let patience = endpoint
+        .timeout
+        .unwrap_or_else(|| usual_timeout(delivery.trigger, settings));
+    Ok(Prepared {
+        target,
+        request,
+        patience,
+    })
+}
+
+/// Receivers of audio fetch it before they answer (contract §2.3).
+fn usual_timeout(trigger: Trigger, settings: &Hooks) -> Duration {
+    let seconds = match trigger {
+        Trigger::Voicemail | Trigger::RecordingInbound | Trigger::RecordingOutbound => {
+            settings.recording_timeout_seconds
+        }
+        Trigger::UserInbound
+        | Trigger::UserInboundAnswered
+        | Trigger::UserInboundCompleted
+        | Trigger::QueueCall
+        | Trigger::RingGroupCall
+        | Trigger::UserOutbound
+        | Trigger::UserOutboundAnswered
+        | Trigger::UserOutboundCompleted => settings.timeout_seconds,
+    };
+    Duration::from_secs(seconds.into())
+}
+
+/// What an answer, or none, means for the delivery (contract §2.3).
+fn judge(answer: Result<Answer, PostError>) -> (Outcome, Option<u16>, Option<String>) {
+    match answer {
+        Err(error) => (
+            Outcome::Retry { after: None },
+            None,
+            Some(told_with_causes(&error)),
+        ),
+        Ok(Answer {
+            status,
+            retry_after,
+        }) => {
+            let may_pass = status.is_server_error()
+                || status == StatusCode::REQUEST_TIMEOUT
+                || status == StatusCode::TOO_MANY_REQUESTS;
+            let outcome = if status.is_success() {
+                Outcome::Delivered
+            } else if may_pass {
+                Outcome::Retry { after: retry_after }
+            } else {
+                Outcome::Rejected
+            };
+            (outcome, Some(status.as_u16()), None)
+        }
+    }
+}
+
+fn told_with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_mean_what_the_contract_says() {
+        let after = Some(Duration::from_secs(7));
+        let retry = |after| Outcome::Retry { after };
+        let cases = [
+            (200, Outcome::Delivered),
+            (204, Outcome::Delivered),
+            (301, Outcome::Rejected),
+            (302, Outcome::Rejected),
+            (400, Outcome::Rejected),
+            (401, Outcome::Rejected),
+            (404, Outcome::Rejected),
+            (408, retry(after)),
+            (410, Outcome::Rejected),
+            (429, retry(after)),
+            (500, retry(after)),
+            (503, retry(after)),
+        ];
+        for (code, expect) in cases {
+            let status = StatusCode::from_u16(code).unwrap();
+            let (outcome, told, _) = judge(Ok(Answer {
+                status,
+                retry_after: after,
+            }));
+            assert_eq!((outcome, told), (expect, Some(code)));
+        }
+        let timed_out = PostError::TimedOut(Duration::from_secs(30));
+        let (outcome, status, error) = judge(Err(timed_out));
+        assert_eq!((outcome, status), (retry(None), None));
+        assert_eq!(error.as_deref(), Some("no answer within 30 seconds"));
+    }
+}

@@ -1,0 +1,342 @@
+//! The ledger's thread: when to commit, and what follows from a commit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clock::Time;
+use pbx::cdr::{Change, Fold, HookFacts};
+use pbx::{AccountId, Event, Fact, HangupCause};
+use store::{Batch, Delivery, NewDelivery, Place, Reader, Writer};
+use tokio::sync::mpsc;
+
+use super::Parts;
+use super::queue::{Item, Order, Queue, Stop, Taken, WakeFor};
+use crate::clock::Clock;
+use crate::directory::{Directory, Live};
+use crate::hooks::{deliver, payload};
+use crate::metrics::Metrics;
+use crate::ready::{self, Readiness};
+
+/// A webhook waits at most so long for others to be committed with it.
+const HOOK_WINDOW: Duration = Duration::from_millis(4);
+/// An event that tells nobody anything yet waits at most so long.
+const EVENT_WINDOW: Duration = Duration::from_millis(20);
+/// The result of an attempt waits so long: losing it only means that the attempt is made again.
+const ATTEMPT_WINDOW: Duration = Duration::from_millis(100);
+/// How often the store is told that the node is alive, while calls are open.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Pauses between tries of a commit that fails: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Tries of a commit at the stop. After them what is not in the store is lost, and said so.
+const TRIES_AT_STOP: u32 = 10;
+
+pub(super) struct Keeper {
+    queue: Arc<Queue>,
+    writer: Writer,
+    reader: Reader,
+    fold: Fold,
+    clock: Clock,
+    accounts: Live,
+    directory: Arc<Directory>,
+    deliver: mpsc::Sender<deliver::Message>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    batch: Batch,
+    /// When the batch is to be committed.
+    due: Option<Instant>,
+    committed_at: Instant,
+    beaten_at: Instant,
+    stop: Stop,
+}
+
+impl Keeper {
+    pub(super) fn new(queue: Arc<Queue>, parts: Parts) -> Self {
+        let now = Instant::now();
+        Self {
+            queue,
+            writer: parts.writer,
+            reader: parts.reader,
+            fold: parts.fold,
+            clock: parts.clock,
+            accounts: parts.accounts,
+            directory: Arc::default(),
+            deliver: parts.deliver,
+            readiness: parts.readiness,
+            metrics: parts.metrics,
+            batch: Batch::default(),
+            due: None,
+            committed_at: now,
+            beaten_at: now,
+            stop: Stop::No,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        self.refresh_directory();
+        loop {
+            let taken = self.take();
+            self.stop = taken.stop;
+            let orders = self.gather(taken);
+            let now = Instant::now();
+            self.beat(now);
+            let is_due = self.due.is_some_and(|due| due <= now);
+            if is_due || !orders.is_empty() || self.stop == Stop::Yes {
+                self.commit();
+            }
+            orders.into_iter().for_each(|order| self.obey(order));
+            if self.stop == Stop::Yes {
+                return;
+            }
+        }
+    }
+
+    fn take(&self) -> Taken {
+        let beat = self
+            .is_alive_worth_telling()
+            .then(|| self.beaten_at + HEARTBEAT);
+        let until = self.due.into_iter().chain(beat).min();
+        let wake_for = match self.due {
+            None => WakeFor::Anything,
+            Some(_) if self.batch.deliveries.is_empty() => WakeFor::Hooks,
+            Some(_) => WakeFor::Urgent,
+        };
+        self.queue.take(wake_for, until)
+    }
+
+    /// Only open calls need a time of death.
+    fn is_alive_worth_telling(&self) -> bool {
+        self.fold.open_calls().next().is_some()
+    }
+
+    fn beat(&mut self, now: Instant) {
+        if self.is_alive_worth_telling() && self.beaten_at + HEARTBEAT <= now {
+            self.batch.heartbeat = Some(self.clock.now());
+            self.beaten_at = now;
+            self.due_by(now);
+        }
+    }
+
+    /// Folds what was taken into the batch and returns the orders.
+    fn gather(&mut self, taken: Taken) -> Vec<Order> {
+        let now = Instant::now();
+        self.metrics.events_taken.add(taken.items.len() as u64);
+        if !taken.items.is_empty() {
+            self.refresh_directory();
+            taken
+                .items
+                .into_iter()
+                .for_each(|item| self.fold_item(item));
+            // A webhook goes at once after a quiet time, else when the window since the last is over.
+            let tells = !self.batch.deliveries.is_empty();
+            let hooks_due = (self.committed_at + HOOK_WINDOW).max(now);
+            self.due_by(if tells { hooks_due } else { now + EVENT_WINDOW });
+        }
+        if !taken.attempts.is_empty() {
+            self.batch.attempts.extend(taken.attempts);
+            self.due_by(now + ATTEMPT_WINDOW);
+        }
+        taken.orders
+    }
+
+    fn fold_item(&mut self, item: Item) {
+        let events = match item {
+            Item::Event(event) => vec![event],
+            Item::CloseCalls { account, at } => lost_by_fault(&self.fold, account, at),
+        };
+        for event in events {
+            fold_in(&mut self.fold, &self.directory, &mut self.batch, event);
+        }
+    }
+
+    fn refresh_directory(&mut self) {
+        let current = self.accounts.current();
+        if !Arc::ptr_eq(&current, &self.directory) {
+            let hooks = current.plans().flat_map(|plan| &plan.webhooks);
+            self.queue
+                .set_ticked(hooks.flat_map(|hook| hook.triggers.iter().copied()));
+            self.directory = current;
+        }
+    }
+
+    fn due_by(&mut self, instant: Instant) {
+        self.due = Some(self.due.map_or(instant, |due| due.min(instant)));
+    }
+
+    fn commit(&mut self) {
+        self.due = None;
+        if self.batch.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let begun = Instant::now();
+        let Some(ids) = self.commit_at_last(&batch) else {
+            return;
+        };
+        self.committed_at = Instant::now();
+        self.metrics.commits.increment();
+        self.metrics.commit_time.add(self.committed_at - begun);
+        self.metrics.events_committed.add(batch.events.len() as u64);
+        self.metrics.deliveries_created.add(ids.len() as u64);
+        let deliveries = batch.deliveries.into_iter().zip(ids);
+        let deliveries: Vec<Delivery> =
+            deliveries.map(|(new, id)| first_attempt(new, id)).collect();
+        if !deliveries.is_empty() {
+            self.tell(deliver::Message::Committed(deliveries));
+        }
+    }
+
+    /// Tries until the store takes the batch. Only the stop makes it give up.
+    fn commit_at_last(&mut self, batch: &Batch) -> Option<Vec<store::DeliveryId>> {
+        let mut pause = FIRST_PAUSE;
+        for tried in 1_u32.. {
+            let error = match self.writer.commit(batch) {
+                Ok(ids) => {
+                    if tried > 1 {
+                        self.readiness.found(ready::Part::Store);
+                        tracing::info!(tried, "the store took the batch");
+                    }
+                    return Some(ids);
+                }
+                Err(error) => error,
+            };
+            self.metrics.commits_failed.increment();
+            tracing::error!(%error, tried, "a commit failed");
+            self.readiness.lost(
+                ready::Part::Store,
+                format!("events cannot be kept: {error}"),
+            );
+            if self.queue.is_stopped() && tried >= TRIES_AT_STOP {
+                tracing::error!(events = batch.events.len(), "stopped with events not kept");
+                return None;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        None
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Fetch {
+                endpoint,
+                part,
+                limit,
+            } => {
+                let most = u32::try_from(limit).unwrap_or(u32::MAX);
+                let found = self
+                    .reader
+                    .pending(endpoint.account, &endpoint.name, part, most);
+                match found {
+                    Ok(pending) => self.tell(deliver::Message::Fetched {
+                        endpoint,
+                        part,
+                        pending,
+                    }),
+                    Err(error) => {
+                        tracing::error!(%error, "deliveries could not be read");
+                        self.tell(deliver::Message::NotFetched {
+                            endpoint,
+                            part,
+                            limit,
+                        });
+                    }
+                }
+            }
+            Order::Save {
+                name,
+                document,
+                at,
+                reply,
+            } => {
+                let saved = self.writer.save_account(&name, &document, at);
+                // Who asked may have gone; the account is saved all the same.
+                reply.send(saved).ok();
+            }
+        }
+    }
+
+    /// Hands over to delivery. It never waits for the ledger, so waiting for it here ends soon; when
+    /// it is gone at the stop, the outbox keeps what it was not told.
+    fn tell(&self, message: deliver::Message) {
+        self.deliver.blocking_send(message).ok();
+    }
+}
+
+/// Takes one event into the fold and the batch.
+pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch, event: Event) {
+    for change in fold.apply(&event) {
+        match change {
+            Change::Row(row) => put_row(batch, row),
+            Change::Hook(facts) => batch.deliveries.extend(deliveries(directory, &facts)),
+        }
+    }
+    batch.events.push(event);
+}
+
+/// What closes the open calls of one account after a fault of ours.
+fn lost_by_fault(fold: &Fold, account: AccountId, at: Time) -> Vec<Event> {
+    let mut events = fold.close_lost(at);
+    events.retain(|event| event.account == account);
+    for event in &mut events {
+        if let Fact::Ended { cause } = &mut event.fact {
+            *cause = HangupCause::AccountFault;
+        }
+    }
+    events
+}
+
+/// Of several states of one row only the last is written.
+fn put_row(batch: &mut Batch, row: pbx::cdr::UserCall) {
+    let side = row.kind.side();
+    let same = batch.rows.iter_mut().rfind(|other| {
+        other.call == row.call && other.kind.side() == side && other.user_number == row.user_number
+    });
+    match same {
+        Some(other) => *other = row,
+        None => batch.rows.push(row),
+    }
+}
+
+/// One delivery for each endpoint that ticked the trigger. The body is rendered once for all.
+fn deliveries(directory: &Directory, facts: &HookFacts) -> Vec<NewDelivery> {
+    let Some(plan) = directory.plan(facts.account) else {
+        return Vec::new();
+    };
+    let ticked = plan
+        .webhooks
+        .iter()
+        .filter(|hook| hook.triggers.contains(&facts.trigger));
+    let mut ticked = ticked.peekable();
+    if ticked.peek().is_none() {
+        return Vec::new();
+    }
+    let Some(body) = payload::render(facts) else {
+        return Vec::new();
+    };
+    let body: Arc<[u8]> = body.into();
+    let delivery = |hook: &pbx::Endpoint| NewDelivery {
+        account: facts.account,
+        endpoint: Arc::clone(&hook.name),
+        call: facts.call,
+        trigger: facts.trigger,
+        body: Arc::clone(&body),
+        at: facts.at,
+    };
+    ticked.map(delivery).collect()
+}
+
+fn first_attempt(new: NewDelivery, id: store::DeliveryId) -> Delivery {
+    Delivery {
+        id,
+        account: new.account,
+        endpoint: new.endpoint,
+        call: new.call,
+        trigger: new.trigger,
+        body: new.body,
+        attempts: 0,
+        // Due at once, whatever the clock of the event says.
+        due: Time::ZERO,
+        place: Place::InLane,
+    }
+}

@@ -1,0 +1,145 @@
+//! The ledger: events in, one transaction per batch, deliveries out.
+//!
+//! One OS thread owns the writing connection and the fold from events to rows. What reaches it waits
+//! in a bounded queue; what it has committed is acknowledged and will be delivered, whatever happens
+//! to the process. When the store fails the batch is tried again and again while the queue fills:
+//! above [`CROWDED`] new calls are refused, and only when it is full are events lost, and counted.
+
+mod keeper;
+mod queue;
+mod recovery;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use clock::Time;
+use pbx::{AccountId, Event};
+use store::{AccountDocument, AttemptResult, Part, Reader, StoreError, Writer};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::directory::Live;
+use crate::hooks::deliver;
+use crate::hooks::lanes::EndpointKey;
+use crate::metrics::Metrics;
+use crate::ready::Readiness;
+use keeper::Keeper;
+use queue::{Order, Queue};
+pub use recovery::{Recovered, RecoveryError, recover};
+
+/// Events that may wait to be committed.
+pub const CAPACITY_EVENTS: usize = 65_536;
+/// Share of the capacity above which new calls are to be refused.
+pub const CROWDED: f32 = 0.75;
+
+/// The way to the ledger; clones lead to the same.
+#[derive(Clone)]
+pub struct Ledger {
+    queue: Arc<Queue>,
+    metrics: Arc<Metrics>,
+}
+
+/// What the ledger's thread works with.
+pub struct Parts {
+    /// The writing connection.
+    pub writer: Writer,
+    /// Reads what waits for delivery.
+    pub reader: Reader,
+    /// The fold, with the open calls of before.
+    pub fold: pbx::cdr::Fold,
+    /// The clock.
+    pub clock: Clock,
+    /// Who is told what.
+    pub accounts: Live,
+    /// Whom deliveries are handed to.
+    pub deliver: mpsc::Sender<deliver::Message>,
+    /// Told when the store fails.
+    pub readiness: Readiness,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Starts the thread. It ends after [`Ledger::stop`], when everything is committed.
+pub fn start(parts: Parts) -> std::io::Result<(Ledger, JoinHandle<()>)> {
+    let queue = Arc::new(Queue::new(CAPACITY_EVENTS));
+    let metrics = Arc::clone(&parts.metrics);
+    let keeper = Keeper::new(Arc::clone(&queue), parts);
+    let thread = std::thread::Builder::new()
+        .name("ledger".to_owned())
+        .spawn(move || keeper.run())?;
+    Ok((Ledger { queue, metrics }, thread))
+}
+
+impl Ledger {
+    /// Hands over what happened. Never blocks; returns how many events found no room.
+    pub fn push(&self, events: impl IntoIterator<Item = Event>) -> usize {
+        let lost = self.queue.push_events(events);
+        if lost > 0 {
+            self.metrics.events_lost.add(lost as u64);
+        }
+        lost
+    }
+
+    /// Closes the open calls of an account whose call control failed, behind all its events so far.
+    pub fn close_calls(&self, account: AccountId, at: Time) {
+        self.queue.close_calls(account, at);
+    }
+
+    /// How full the queue of events is, from 0 to 1.
+    pub fn fill(&self) -> f32 {
+        self.queue.fill()
+    }
+
+    /// Writes down how attempts to deliver went, soon, with whatever else is committed.
+    pub fn record(&self, attempts: Vec<AttemptResult>) {
+        self.queue.push_attempts(attempts);
+    }
+
+    /// Asks for deliveries out of the store. They come behind everything recorded before, in the
+    /// same channel as those that are committed, so that none is missed and none comes twice.
+    pub fn fetch(&self, endpoint: EndpointKey, part: Part, limit: usize) {
+        self.queue.push_order(Order::Fetch {
+            endpoint,
+            part,
+            limit,
+        });
+    }
+
+    /// Keeps the next version of an account's document.
+    pub async fn save_account(
+        &self,
+        name: String,
+        document: Vec<u8>,
+        at: Time,
+    ) -> Result<AccountDocument, SaveError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push_order(Order::Save {
+            name,
+            document,
+            at,
+            reply,
+        });
+        answer
+            .await
+            .map_err(|_| SaveError::Stopped)?
+            .map_err(SaveError::Store)
+    }
+
+    /// Commits what waits and ends the thread.
+    pub fn stop(&self) {
+        self.queue.stop();
+    }
+}
+
+/// Why an account was not saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The store refused.
+    #[error("the store did not keep the account")]
+    Store(#[source] StoreError),
+    /// The server is being stopped.
+    #[error("the server is being stopped")]
+    Stopped,
+}

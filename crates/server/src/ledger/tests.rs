@@ -1,0 +1,312 @@
+//! The ledger over a real store: what is committed, who is told, and what a crash leaves.
+
+use std::time::{Duration, Instant};
+
+use pbx::draft::Draft;
+use pbx::{AccountId, CallId, Direction, Fact, HangupCause, Trigger, UserRef};
+use serde_json::json;
+use store::{UserCallQuery, Writer};
+
+use super::*;
+use crate::directory::Directory;
+
+pub(crate) const ACCOUNT: AccountId = AccountId(1);
+const START: Time = Time::from_secs(1_569_943_875);
+
+/// An account with one user and these endpoints.
+pub(crate) fn directory(webhooks: serde_json::Value) -> Directory {
+    let draft: Draft = serde_json::from_value(json!({
+        "account": "acme", "country": "AU", "domain": "acme.example",
+        "users": [{"number": "1010", "name": "John Smith"}],
+        "webhooks": webhooks,
+    }))
+    .unwrap();
+    Directory::new([Arc::new(draft.compile(ACCOUNT, 1).unwrap())])
+}
+
+fn crm() -> Directory {
+    directory(json!([{
+        "name": "crm", "url": "https://crm.example/", "secret_token": "s",
+        "triggers": ["user_inbound", "user_inbound_completed"],
+    }]))
+}
+
+fn user() -> UserRef {
+    UserRef {
+        number: "1010".into(),
+        name: "John Smith".into(),
+    }
+}
+
+fn event(call: CallId, after_ms: u64, fact: Fact) -> Event {
+    Event {
+        at: START + Duration::from_millis(after_ms),
+        account: ACCOUNT,
+        call,
+        fact,
+    }
+}
+
+/// A call that rings, is answered and ends: five events, three of them told to those who tick them.
+pub(crate) fn call_events(call: CallId) -> Vec<Event> {
+    let facts = [
+        Fact::Arrived {
+            direction: Direction::Inbound,
+            caller_id: Some("61300000000".to_owned()),
+            caller_name: None,
+            dest_number: "61298765432".to_owned(),
+        },
+        Fact::UserRinging {
+            user: user(),
+            queue: None,
+            ring_group: None,
+        },
+        Fact::UserAnswered { user: user() },
+        Fact::UserEnded { user: user() },
+        Fact::Ended {
+            cause: HangupCause::Normal,
+        },
+    ];
+    (0..)
+        .zip(facts)
+        .map(|(second, fact)| event(call, second * 1_000, fact))
+        .collect()
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    ledger: Ledger,
+    thread: JoinHandle<()>,
+    told: mpsc::Receiver<deliver::Message>,
+    metrics: Arc<Metrics>,
+}
+
+fn open(folder: &tempfile::TempDir) -> (Writer, Reader) {
+    let path = folder.path().join("db");
+    let writer = Writer::open(&path).unwrap();
+    (writer, Reader::open(&path, 2).unwrap())
+}
+
+fn world(directory: Directory) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, reader) = open(&folder);
+    let (deliver, told) = mpsc::channel(64);
+    let metrics = Arc::<Metrics>::default();
+    let (ledger, thread) = start(Parts {
+        writer,
+        reader,
+        fold: pbx::cdr::Fold::new(),
+        clock: Clock::start(),
+        accounts: Live::new(directory),
+        deliver,
+        readiness: Readiness::default(),
+        metrics: Arc::clone(&metrics),
+    })
+    .unwrap();
+    World {
+        folder,
+        ledger,
+        thread,
+        told,
+        metrics,
+    }
+}
+
+impl World {
+    fn deliveries(&mut self) -> Vec<store::Delivery> {
+        match self.told.blocking_recv() {
+            Some(deliver::Message::Committed(deliveries)) => deliveries,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Commits what waits, ends the thread and gives the folder back.
+    fn end(self) -> tempfile::TempDir {
+        self.ledger.stop();
+        self.thread.join().unwrap();
+        self.folder
+    }
+}
+
+#[test]
+fn a_call_becomes_a_row_and_the_deliveries_that_are_ticked() {
+    let mut world = world(crm());
+    let call = CallId(1_569_943_875_010_000);
+    assert_eq!(world.ledger.push(call_events(call)), 0);
+    let deliveries = world.deliveries();
+    let triggers: Vec<Trigger> = deliveries.iter().map(|delivery| delivery.trigger).collect();
+    assert_eq!(
+        triggers,
+        [Trigger::UserInbound, Trigger::UserInboundCompleted]
+    );
+    assert!(deliveries[0].id < deliveries[1].id);
+    assert!(
+        deliveries
+            .iter()
+            .all(|delivery| &*delivery.endpoint == "crm")
+    );
+    assert_eq!(world.metrics.events_committed.value(), 5);
+    let folder = world.end();
+    let (_writer, reader) = open(&folder);
+    let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+    assert_eq!(page.total, 1);
+    assert_eq!(page.rows[0].conversation_duration_seconds, 1);
+    assert_eq!(
+        reader.backlogs().unwrap().len(),
+        1,
+        "the outbox keeps them until they are made"
+    );
+}
+
+#[test]
+fn what_nobody_waits_for_is_committed_within_the_window() {
+    let world = world(directory(json!([])));
+    let begun = Instant::now();
+    world.ledger.push(call_events(CallId(1)));
+    while world.metrics.events_committed.value() < 5 {
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(world.metrics.commits.value(), 1);
+    world.end();
+}
+
+#[test]
+fn a_fetch_sees_every_result_recorded_before_it() {
+    let mut world = world(crm());
+    world.ledger.push(call_events(CallId(7)));
+    let deliveries = world.deliveries();
+    let result = |id| AttemptResult {
+        delivery: id,
+        at: START,
+        fate: store::Fate::Delivered,
+        status: Some(200),
+        error: None,
+    };
+    let endpoint = EndpointKey {
+        account: ACCOUNT,
+        name: "crm".into(),
+    };
+    world.ledger.record(vec![result(deliveries[0].id)]);
+    world
+        .ledger
+        .fetch(endpoint, Part::After(store::DeliveryId(0)), 10);
+    let Some(deliver::Message::Fetched { pending, .. }) = world.told.blocking_recv() else {
+        panic!();
+    };
+    let left: Vec<_> = pending
+        .deliveries
+        .iter()
+        .map(|delivery| delivery.id)
+        .collect();
+    assert_eq!(left, [deliveries[1].id]);
+    world.end();
+}
+
+#[test]
+fn the_calls_of_an_account_that_failed_end_with_that_cause() {
+    let mut world = world(crm());
+    world
+        .ledger
+        .push(call_events(CallId(7)).into_iter().take(3));
+    world
+        .ledger
+        .close_calls(ACCOUNT, START + Duration::from_secs(10));
+    let mut triggers = Vec::new();
+    while triggers.len() < 2 {
+        triggers.extend(
+            world
+                .deliveries()
+                .into_iter()
+                .map(|delivery| delivery.trigger),
+        );
+    }
+    assert_eq!(
+        triggers,
+        [Trigger::UserInbound, Trigger::UserInboundCompleted]
+    );
+    let folder = world.end();
+    let (writer, reader) = open(&folder);
+    assert!(writer.open_call_events().unwrap().is_empty());
+    let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+    assert_eq!(page.rows[0].ended_at, Some(START + Duration::from_secs(10)));
+}
+
+#[test]
+fn a_crash_ends_open_calls_at_the_last_sign_of_life() {
+    for (heartbeat, died_at) in [(None, 2_000), (Some(500), 2_000), (Some(9_000), 9_000)] {
+        let folder = tempfile::tempdir().unwrap();
+        let call = CallId(1_569_943_875_010_000);
+        let (mut writer, reader) = open(&folder);
+        let events: Vec<Event> = call_events(call).into_iter().take(3).collect();
+        let mut fold = pbx::cdr::Fold::new();
+        let mut batch = store::Batch::default();
+        for event in events {
+            keeper::fold_in(&mut fold, &crm(), &mut batch, event);
+        }
+        batch.heartbeat = heartbeat.map(|ms| START + Duration::from_millis(ms));
+        writer.commit(&batch).unwrap();
+
+        let recovered = recover(&mut writer, &crm()).unwrap();
+        let died_at = START + Duration::from_millis(died_at);
+        assert_eq!(recovered.lost_calls, 1);
+        assert_eq!(recovered.fold.open_calls().count(), 0);
+        assert!(recovered.not_before.as_secs() > call.second());
+        let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+        assert_eq!(page.total, 1);
+        assert_eq!(page.rows[0].ended_at, Some(died_at));
+        let part = Part::After(store::DeliveryId(0));
+        let told = reader.pending(ACCOUNT, "crm", part, 10).unwrap().deliveries;
+        let triggers: Vec<Trigger> = told.iter().map(|delivery| delivery.trigger).collect();
+        assert_eq!(
+            triggers,
+            [Trigger::UserInbound, Trigger::UserInboundCompleted]
+        );
+        assert_eq!(
+            recover(&mut writer, &crm()).unwrap().lost_calls,
+            0,
+            "only once"
+        );
+    }
+}
+
+#[test]
+fn what_finds_no_room_is_counted_and_the_rest_kept() {
+    let queue = Queue::new(7);
+    assert_eq!(queue.push_events(call_events(CallId(1))), 0);
+    assert!((queue.fill() - 5.0 / 7.0).abs() < 0.01);
+    assert_eq!(queue.push_events(call_events(CallId(2))), 3);
+    let taken = queue.take(queue::WakeFor::Anything, None);
+    assert_eq!(taken.items.len(), 7);
+    assert!(queue.fill() < f32::EPSILON);
+}
+
+#[test]
+fn only_what_is_worth_it_ends_a_nap() {
+    use queue::WakeFor;
+    let nap = || Some(Instant::now() + Duration::from_millis(5));
+    let queue = Queue::new(100);
+    queue.set_ticked([Trigger::UserInboundCompleted].into_iter());
+    let slept = |wake_for| {
+        let until = nap();
+        queue.take(wake_for, until);
+        until.is_some_and(|until| Instant::now() >= until)
+    };
+    let events = call_events(CallId(1));
+    let cases = [
+        (2, WakeFor::Anything, false),
+        (2, WakeFor::Events, false),
+        (2, WakeFor::Hooks, true),
+        (2, WakeFor::Urgent, true),
+        (3, WakeFor::Hooks, false),
+        (3, WakeFor::Urgent, true),
+    ];
+    for (index, wake_for, expect) in cases {
+        queue.push_events([events[index].clone()]);
+        assert_eq!(slept(wake_for), expect, "{index} {wake_for:?}");
+    }
+    queue.push_attempts(Vec::new());
+    assert!(slept(WakeFor::Anything), "nothing is nothing");
+    queue.stop();
+    assert!(!slept(WakeFor::Urgent));
+}
