@@ -118,6 +118,9 @@ fn destination(uri: &Uri<'_>, source: Source, wants_rport: bool) -> Destination 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Message;
+    use crate::parse::Framing;
+    use crate::registrar::{Aor, Registrar};
     use crate::transport::FlowId;
 
     fn check(
@@ -214,6 +217,33 @@ mod tests {
             ),
         ] {
             check(contact, source, wants_rport, expect);
+        }
+    }
+
+    #[test]
+    fn only_phones_behind_a_nat_are_called_so() {
+        use Transport::{Tcp, Udp};
+        for (contact, transport, expect) in [
+            ("sip:a@192.168.1.5", Udp, true),
+            ("sip:a@phone.example.com", Udp, true),
+            ("sip:a@198.51.100.7:40000", Udp, false),
+            ("sip:a@192.168.1.5", Tcp, false),
+        ] {
+            let bytes = format!(
+                "REGISTER sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nFrom: sip:a@h\r\nTo: sip:a@h\r\n\
+                 Call-ID: c\r\nCSeq: 1 REGISTER\r\nContact: <{contact}>\r\n\r\n"
+            );
+            let message = Message::parse(bytes.as_bytes(), Framing::Datagram).unwrap();
+            let remote = "198.51.100.7:40000".parse().unwrap();
+            let source = Source {
+                transport,
+                remote,
+                flow: FlowId(1),
+            };
+            let request = RegisterRequest::parse(&message, source).unwrap();
+            let mut registrar = Registrar::default();
+            let bindings = registrar.apply(Time::ZERO, Aor(1), &request).unwrap();
+            assert_eq!(bindings[0].is_behind_nat(), expect, "{contact}");
         }
     }
 }
