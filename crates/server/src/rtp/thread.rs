@@ -61,6 +61,7 @@ pub(super) struct MediaThread {
     commands: Vec<Command>,
     /// Pairs handed up and not claimed.
     stocked: usize,
+    stock: Stock,
     /// Not before this is binding tried again.
     bind_after: Time,
     /// Paths that are listening; with none there is nothing to look after.
@@ -69,6 +70,14 @@ pub(super) struct MediaThread {
     /// Makes the choice of ports unpredictable: a keyed hash of how many were chosen.
     random: RandomState,
     picks: u64,
+}
+
+/// Whether pairs are being bound for the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stock {
+    Full,
+    /// Some every turn, until it is full.
+    Filling,
 }
 
 /// What a thread sleeps on: its inbox, and later its sockets.
@@ -89,6 +98,7 @@ impl MediaThread {
             pace: Pace::new(now),
             commands: Vec::new(),
             stocked: 0,
+            stock: Stock::Filling,
             bind_after: now,
             listening: 0,
             look_after: now,
@@ -178,13 +188,13 @@ impl MediaThread {
     fn until_timer(&self) -> Option<Duration> {
         let now = self.parts.clock.now();
         let look_after = (self.listening > 0).then_some(self.look_after);
-        let bind = self.is_stock_low().then(|| {
-            self.parts
-                .pool
-                .next_free()
-                .unwrap_or(now)
-                .max(self.bind_after)
-        });
+        let may_bind = self
+            .parts
+            .pool
+            .next_free()
+            .unwrap_or(now)
+            .max(self.bind_after);
+        let bind = (self.stock == Stock::Filling).then_some(may_bind);
         let due = [look_after, bind].into_iter().flatten().min()?;
         Some(due - now)
     }
@@ -195,17 +205,16 @@ impl MediaThread {
         self.parts.events.push(&mut self.relay.events);
     }
 
-    /// A quarter may be missing before new pairs are bound, so that they come in batches.
-    fn is_stock_low(&self) -> bool {
-        self.stocked * 4 < self.stock_wanted() * 3
-    }
-
     fn stock_wanted(&self) -> usize {
         usize::from(self.parts.settings.stock).max(1)
     }
 
     fn refill(&mut self, now: Time) {
-        if !self.is_stock_low() || now < self.bind_after {
+        // A quarter may be missing before new pairs are bound, so that they come in batches.
+        if self.stocked * 4 < self.stock_wanted() * 3 {
+            self.stock = Stock::Filling;
+        }
+        if self.stock == Stock::Full || now < self.bind_after {
             return;
         }
         let missing = (self.stock_wanted() - self.stocked).min(BINDS_PER_TURN);
@@ -216,6 +225,9 @@ impl MediaThread {
             self.bind_after = now + BIND_AGAIN_AFTER;
         }
         self.stocked += ports.len();
+        if self.stocked >= self.stock_wanted() {
+            self.stock = Stock::Full;
+        }
         if !ports.is_empty() {
             self.relay.events.push(MediaEvent::Ports { ports });
         }
