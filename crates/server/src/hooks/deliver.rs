@@ -437,38 +437,4 @@ fn told_with_causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_mean_what_the_contract_says() {
-        let after = Some(Duration::from_secs(7));
-        let retry = |after| Outcome::Retry { after };
-        let cases = [
-            (200, Outcome::Delivered),
-            (204, Outcome::Delivered),
-            (301, Outcome::Rejected),
-            (302, Outcome::Rejected),
-            (400, Outcome::Rejected),
-            (401, Outcome::Rejected),
-            (404, Outcome::Rejected),
-            (408, retry(after)),
-            (410, Outcome::Rejected),
-            (429, retry(after)),
-            (500, retry(after)),
-            (503, retry(after)),
-        ];
-        for (code, expect) in cases {
-            let status = StatusCode::from_u16(code).unwrap();
-            let (outcome, told, _) = judge(Ok(Answer {
-                status,
-                retry_after: after,
-            }));
-            assert_eq!((outcome, told), (expect, Some(code)));
-        }
-        let timed_out = PostError::TimedOut(Duration::from_secs(30));
-        let (outcome, status, error) = judge(Err(timed_out));
-        assert_eq!((outcome, status), (retry(None), None));
-        assert_eq!(error.as_deref(), Some("no answer within 30 seconds"));
-    }
-}
+mod tests;
