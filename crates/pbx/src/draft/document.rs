@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::secret::Secret;
+use super::triggers::Triggers;
 use crate::plan::{NumberFormat, Record, Transport};
-use crate::trigger::Trigger;
 
 /// An account's draft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,7 +111,7 @@ pub struct Device {
     pub username: String,
     /// The password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// The password's hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ha1: Option<Ha1>,
@@ -121,10 +122,10 @@ pub struct Device {
 #[serde(deny_unknown_fields)]
 pub struct Ha1 {
     /// With MD5.
-    pub md5: String,
+    pub md5: Secret,
     /// With SHA-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
+    pub sha256: Option<Secret>,
     /// The realm inside; absent means the account's domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub realm: Option<String>,
@@ -162,7 +163,7 @@ pub struct Register {
     /// The username.
     pub username: String,
     /// The password.
-    pub password: String,
+    pub password: Secret,
     /// The registration's wanted length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_seconds: Option<u32>,
@@ -213,30 +214,12 @@ pub struct Webhook {
     /// Where it is.
     pub url: String,
     /// Sent as `X-Pbx-Token`, and the key of the signature.
-    pub secret_token: String,
+    pub secret_token: Secret,
     /// What it is told.
     pub triggers: Triggers,
     /// How long an answer may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
-}
-
-/// A set of triggers, or `all`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Triggers {
-    /// `all`.
-    All(All),
-    /// Named ones.
-    Some(Vec<Trigger>),
-}
-
-/// The word `all`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum All {
-    /// Every trigger, those of later versions too.
-    All,
 }
 
 /// Who may use the API.
@@ -264,5 +247,5 @@ pub struct ApiKey {
     /// What people call it.
     pub name: String,
     /// The key.
-    pub key: String,
+    pub key: Secret,
 }

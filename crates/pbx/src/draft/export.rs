@@ -2,6 +2,8 @@
 //! bytes, and with hashes in place of secrets.
 
 use super::document::{Device, Draft, Ha1};
+use super::secret::Secret;
+use super::triggers::Triggers;
 use crate::hash;
 use crate::plan;
 
@@ -24,11 +26,11 @@ pub(super) fn is_hashed(text: &str) -> bool {
         .is_some_and(|hex| hash::unhex::<32>(hex).is_some())
 }
 
-fn hashed(secret: &str) -> String {
-    if is_hashed(secret) {
-        return secret.to_owned();
+fn hashed(secret: &Secret) -> Secret {
+    if is_hashed(secret.reveal()) {
+        return secret.clone();
     }
-    format!("{HASH_PREFIX}{}", hash::hex(&hash::sha256(secret)))
+    format!("{HASH_PREFIX}{}", hash::hex(&hash::sha256(secret.reveal()))).into()
 }
 
 impl Draft {
@@ -102,6 +104,15 @@ impl Draft {
         for flow in &mut self.flows {
             flow.objects.sort_by(|left, right| left.id.cmp(&right.id));
         }
+        for trunk in &mut self.trunks {
+            trunk.inbound_from.sort();
+        }
+        for webhook in &mut self.webhooks {
+            if let Triggers::Some(triggers) = &mut webhook.triggers {
+                triggers.sort();
+                triggers.dedup();
+            }
+        }
         self.webhooks
             .sort_by(|left, right| left.name.cmp(&right.name));
         self.api
@@ -111,9 +122,9 @@ impl Draft {
     }
 }
 
-fn keep(secret: &mut String, stored: &str) {
-    if is_hashed(secret) && *secret == hashed(stored) {
-        stored.clone_into(secret);
+fn keep(secret: &mut Secret, stored: &Secret) {
+    if is_hashed(secret.reveal()) && *secret == hashed(stored) {
+        secret.clone_from(stored);
     }
 }
 
@@ -121,10 +132,10 @@ fn hash_password(device: &mut Device, realm: &str) {
     let Some(password) = device.password.take() else {
         return;
     };
-    let ha1 = plan::Ha1::of(&device.username, realm, &password);
+    let ha1 = plan::Ha1::of(&device.username, realm, password.reveal());
     device.ha1 = Some(Ha1 {
-        md5: hash::hex(&ha1.md5),
-        sha256: ha1.sha256.map(|bytes| hash::hex(&bytes)),
+        md5: hash::hex(&ha1.md5).into(),
+        sha256: ha1.sha256.map(|bytes| hash::hex(&bytes).into()),
         realm: Some(realm.to_owned()),
     });
 }

@@ -9,7 +9,9 @@ mod flows;
 mod outside;
 mod people;
 mod problem;
+mod secret;
 mod text;
+mod triggers;
 mod trunks;
 
 pub(crate) use compile::Compiler;
@@ -18,11 +20,12 @@ pub(crate) use text::nearest;
 
 pub use compile::Role;
 pub use document::{
-    All, Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Object, Register, Triggers, Trunk, User,
-    Webhook,
+    Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Object, Register, Trunk, User, Webhook,
 };
 pub use export::Secrets;
 pub use problem::{Problem, Severity};
+pub use secret::Secret;
+pub use triggers::Triggers;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::compile::Compiler;
-use super::document::{self, Triggers};
+use super::document;
 use super::export::{self, is_hashed};
+use super::triggers::Triggers;
 use crate::hash;
 use crate::network::Network;
 use crate::plan::{ApiKey, Endpoint};
@@ -43,9 +44,12 @@ impl Compiler<'_> {
         if let Some(complaint) = url_complaint(&webhook.url) {
             self.error(format!("{path}.url"), complaint);
         }
-        self.secret_token(&format!("{path}.secret_token"), &webhook.secret_token);
+        self.secret_token(
+            &format!("{path}.secret_token"),
+            webhook.secret_token.reveal(),
+        );
         let triggers = match &webhook.triggers {
-            Triggers::All(_) => Trigger::ALL.into_iter().collect(),
+            Triggers::All => Trigger::ALL.into_iter().collect(),
             Triggers::Some(triggers) => triggers.iter().copied().collect::<BTreeSet<_>>(),
         };
         if triggers.is_empty() {
@@ -66,7 +70,7 @@ impl Compiler<'_> {
         Endpoint {
             name: webhook.name.as_str().into(),
             url: webhook.url.as_str().into(),
-            secret_token: webhook.secret_token.as_str().into(),
+            secret_token: webhook.secret_token.reveal().into(),
             triggers,
             timeout: webhook
                 .timeout_seconds
@@ -101,7 +105,7 @@ impl Compiler<'_> {
             let name_path = format!("{path}.name");
             self.name(&name_path, &key.name);
             self.unique(&name_path, &key.name, &mut names, "name");
-            match key_hash(&key.key) {
+            match key_hash(key.key.reveal()) {
                 Some(sha256) => keys.push(ApiKey {
                     name: key.name.as_str().into(),
                     sha256,

@@ -41,6 +41,7 @@ impl Compiler<'_> {
         self.internal_number(&format!("{path}.number"), &user.number, seen);
         self.name(&format!("{path}.name"), &user.name);
         self.user_name_clash(&format!("{path}.name"), user, seen);
+        self.email(&format!("{path}.email"), user.email.as_deref());
         let ring_seconds = user.ring_seconds.unwrap_or(DEFAULT_RING_SECONDS);
         if !(MIN_RING_SECONDS..=MAX_RING_SECONDS).contains(&ring_seconds) {
             self.error(
@@ -97,6 +98,18 @@ impl Compiler<'_> {
         self.unique(path, number, &mut seen.numbers, "internal number");
     }
 
+    fn email(&mut self, path: &str, email: Option<&str>) {
+        let is_address = |email: &str| {
+            email.contains('@') && !email.contains([',', ' ']) && !email.contains(char::is_control)
+        };
+        if email.is_some_and(|email| !is_address(email)) {
+            self.error(
+                path,
+                "must be one mail address, such as john@acme.example.com",
+            );
+        }
+    }
+
     fn user_name_clash(&mut self, path: &str, user: &document::User, seen: &mut Seen) {
         let clash = seen.names.insert(user.name.clone(), path.to_owned());
         if let Some(other) = clash {
@@ -138,6 +151,7 @@ impl Compiler<'_> {
     fn ha1(&mut self, path: &str, device: &document::Device) -> Ha1 {
         match (&device.password, &device.ha1) {
             (Some(password), None) => {
+                let password = password.reveal();
                 if password.chars().count() < MIN_PASSWORD_CHARS {
                     self.warning(
                         format!("{path}.password"),
@@ -178,11 +192,11 @@ impl Compiler<'_> {
                 ),
             );
         }
-        let md5 = hash::unhex(&ha1.md5);
+        let md5 = hash::unhex(ha1.md5.reveal());
         if md5.is_none() {
             self.error(format!("{path}.md5"), "must be 32 hexadecimal digits");
         }
-        let sha256 = ha1.sha256.as_deref().map(hash::unhex);
+        let sha256 = ha1.sha256.as_ref().map(|hex| hash::unhex(hex.reveal()));
         if sha256 == Some(None) {
             self.error(format!("{path}.sha256"), "must be 64 hexadecimal digits");
         }

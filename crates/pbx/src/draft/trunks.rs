@@ -101,7 +101,8 @@ impl Compiler<'_> {
                 "is empty: the carrier has given you one",
             );
         }
-        if register.password.is_empty() || is_hashed(&register.password) {
+        let password = register.password.reveal();
+        if password.is_empty() || is_hashed(password) {
             self.error(
                 format!("{path}.password"),
                 "must be the password itself: a carrier's challenge cannot be answered with a \
@@ -117,7 +118,7 @@ impl Compiler<'_> {
         }
         Register {
             username: register.username.as_str().into(),
-            password: register.password.as_str().into(),
+            password: password.into(),
             expires_seconds,
         }
     }

@@ -5,6 +5,7 @@
 
 mod countries;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,11 +29,22 @@ pub struct E164(u64);
 impl E164 {
     /// From digits without `+`. No country code begins with 0.
     pub fn from_digits(digits: &str) -> Option<Self> {
-        let whole = (MIN_E164_DIGITS..=MAX_E164_DIGITS).contains(&digits.len());
-        if !whole || digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
+        Self::from_parts(["", "", digits])
+    }
+
+    /// From digits that stand one after the other.
+    fn from_parts(parts: [&str; 3]) -> Option<Self> {
+        let mut number = 0;
+        let mut count = 0;
+        for byte in parts.iter().flat_map(|part| part.bytes()) {
+            let leading_zero = count == 0 && byte == b'0';
+            if !byte.is_ascii_digit() || leading_zero || count == MAX_E164_DIGITS {
+                return None;
+            }
+            number = number * 10 + u64::from(byte - b'0');
+            count += 1;
         }
-        digits.parse().ok().map(Self)
+        (count >= MIN_E164_DIGITS).then_some(Self(number))
     }
 }
 
@@ -96,7 +108,9 @@ impl Numbering {
         let text = without_separators(text);
         match self.international(&text) {
             Some(number) => Dialled::Number(number),
-            None if is_digits(&text) && text.len() <= MAX_E164_DIGITS => Dialled::Local(text),
+            None if is_digits(&text) && text.len() <= MAX_E164_DIGITS => {
+                Dialled::Local(text.into_owned())
+            }
             None => Dialled::Other,
         }
     }
@@ -131,7 +145,7 @@ impl Numbering {
         if let Some(rest) = strip(text, self.country.trunk)
             && self.is_national(rest.len())
         {
-            return self.national(rest);
+            return self.national("", rest);
         }
         self.unprefixed(text)
     }
@@ -144,10 +158,10 @@ impl Numbering {
             && self.is_national(self.area_code.len() + digits.len())
             && (!national || self.country.has_open_plan());
         if local {
-            return self.national(&format!("{}{digits}", self.area_code));
+            return self.national(&self.area_code, digits);
         }
         if national {
-            return self.national(digits);
+            return self.national("", digits);
         }
         let rest = strip(digits, self.country.calling_code)?;
         if self.is_national(rest.len()) {
@@ -157,8 +171,8 @@ impl Numbering {
         }
     }
 
-    fn national(&self, number: &str) -> Option<E164> {
-        E164::from_digits(&format!("{}{number}", self.country.calling_code))
+    fn national(&self, area_code: &str, number: &str) -> Option<E164> {
+        E164::from_parts([self.country.calling_code, area_code, number])
     }
 
     fn is_national(&self, length: usize) -> bool {
@@ -196,12 +210,14 @@ fn is_digits(text: &str) -> bool {
 
 /// The text without what people write for the eye (RFC 3966 §5.1.1: visual separators) and
 /// without parameters (RFC 3261 §19.1.6).
-fn without_separators(text: &str) -> String {
+fn without_separators(text: &str) -> Cow<'_, str> {
+    const SEPARATORS: [char; 6] = [' ', '-', '.', '(', ')', '/'];
     let number = text.split(';').next().unwrap_or_default();
-    number
-        .chars()
-        .filter(|char| !matches!(char, ' ' | '-' | '.' | '(' | ')' | '/'))
-        .collect()
+    if number.contains(SEPARATORS) {
+        Cow::Owned(number.replace(SEPARATORS, ""))
+    } else {
+        Cow::Borrowed(number)
+    }
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ fn user(index: u32, random: &mut Random) -> User {
     let devices = (0..random.between(0, 3)).map(|device| Device {
         name: format!("phone {device}"),
         username: format!("{number}-{device}"),
-        password: Some("correct-horse".to_owned()),
+        password: Some("correct-horse".into()),
         ha1: None,
     });
     User {
@@ -107,7 +107,7 @@ fn trunk(index: u32, random: &mut Random) -> Trunk {
         transport: Transport::Udp,
         register: random.percent(50).then(|| Register {
             username: "acme".to_owned(),
-            password: "s3cret-s3cret".to_owned(),
+            password: "s3cret-s3cret".into(),
             expires_seconds: None,
         }),
         inbound_from: vec!["203.0.113.9".to_owned()],

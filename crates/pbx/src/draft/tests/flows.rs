@@ -1,0 +1,135 @@
+//! Objects, their settings and their exits.
+
+use super::*;
+
+#[test]
+fn objects_and_exits() {
+    let object = |key: &str| format!("/flows/0/objects/1/{key}");
+    let path = "flows[0].objects[1]";
+    let in_path = |key: &str| format!("{path}.{key}");
+    check_error(
+        &object("kind"),
+        json!("usr"),
+        &in_path("kind"),
+        "`user` may be meant",
+    );
+    check_error(
+        &object("exits/bsy"),
+        json!("bye"),
+        &in_path("exits.bsy"),
+        "no exit of user",
+    );
+    check_error(
+        &object("exits/busy"),
+        json!("by"),
+        &in_path("exits.busy"),
+        "`bye` may be meant",
+    );
+    check_error(
+        "/flows/0/objects/3/exits",
+        json!({"next": "in"}),
+        "flows[0].objects[3].exits.next",
+        "which has none",
+    );
+    check(
+        &[(&object("id"), json!("bye"))],
+        Severity::Error,
+        &[
+            ("flows[0].objects[0].exits.next", "leads to `john`"),
+            ("flows[0].objects[3].id", &in_path("id")),
+        ],
+    );
+    check_error(
+        "/flows/-",
+        json!({"id": "main"}),
+        "flows[1].id",
+        "must be unique",
+    );
+}
+
+#[test]
+fn settings_are_checked_by_the_kinds_own_fields() {
+    let settings = |key: &str| format!("/flows/0/objects/1/settings/{key}");
+    let path = |key: &str| format!("flows[0].objects[1].settings.{key}");
+    let seconds = path("ring_seconds");
+    check_error(
+        &settings("ring_seconds"),
+        json!(1),
+        &seconds,
+        "from 3 to 600",
+    );
+    check_error(
+        &settings("ring_seconds"),
+        json!("25"),
+        &seconds,
+        "whole number",
+    );
+    check_error(
+        &settings("ring_second"),
+        json!(25),
+        &path("ring_second"),
+        "`ring_seconds`",
+    );
+    check_error(
+        &settings("user"),
+        json!("101"),
+        &path("user"),
+        "`1010` may be meant",
+    );
+    check_error(&settings("user"), json!(1010), &path("user"), "in quotes");
+    check_error(
+        "/flows/0/objects/1/settings",
+        json!({}),
+        &path("user"),
+        "is missing",
+    );
+    let cause = "flows[0].objects[3].settings.cause";
+    check_error(
+        "/flows/0/objects/3/settings",
+        json!({"cause": "rude"}),
+        cause,
+        "one of: normal",
+    );
+}
+
+#[test]
+fn numbers_begin_in_one_place() {
+    let numbers = "/flows/0/objects/0/settings/numbers";
+    let path = "flows[0].objects[0].settings.numbers";
+    let twice = json!(["+61298765432", "(02) 9876 5432"]);
+    check_error(
+        numbers,
+        twice,
+        &format!("{path}[1]"),
+        "flows[0].objects[0].settings.numbers[0]",
+    );
+    let bad = json!(["+61298765432", "front desk"]);
+    check_error(numbers, bad, &format!("{path}[1]"), "country code");
+    check(
+        &[(numbers, json!([])), ("/users/0/caller_id", Value::Null)],
+        Severity::Warning,
+        &[(path, "add a number"), ("users[2].devices", "add a device")],
+    );
+}
+
+#[test]
+fn what_cannot_be_reached_is_told() {
+    check(
+        &[("/flows/0/objects/0/exits", json!({"next": "bye"}))],
+        Severity::Warning,
+        &[
+            ("flows[0].objects[1]", "cannot be reached"),
+            ("flows[0].objects[2]", "cannot be reached"),
+            ("users[2].devices", ""),
+        ],
+    );
+}
+
+#[test]
+fn a_circle_that_never_waits_is_an_error_and_one_that_waits_is_not() {
+    let exits = "/flows/0/objects/2/exits";
+    let circle = json!({"no_answer": "john", "busy": "mary"});
+    check_error(exits, circle, "flows[0].objects[2]", "without ever waiting");
+    let waits = json!({"no_answer": "john"});
+    check(&[(exits, waits)], Severity::Error, &[]);
+}
