@@ -4,6 +4,7 @@
 //! `cargo fuzz` or a nightly toolchain; `cargo fuzz run TARGET` works too where those are present.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -18,8 +19,9 @@ const COVERAGE: &str = "--cfg fuzzing \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Ccodegen-units=1";
 
-/// Named explicitly, so that the coverage switches do not reach build scripts.
-const TRIPLE: &str = env!("XTASK_HOST");
+/// This machine, named explicitly: so the coverage switches do not reach build scripts, which could
+/// not be linked with them.
+const TARGET: &str = "host-tuple";
 
 /// The longest input tried: above the limit of a SIP message's head, so that it is met too.
 const INPUT_BYTES: u32 = 70_000;
@@ -29,18 +31,17 @@ const MEMORY_MIB: u32 = 2_048;
 
 /// Compiles every target.
 pub(crate) fn build() -> Result<()> {
-    let mut build = cargo(&["build", "--release", "--bins", "--target", TRIPLE]);
-    build
-        .args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir"])
-        .arg(target_folder());
-    build.env("RUSTFLAGS", COVERAGE);
+    let mut build = instrumented("build");
+    build.arg("--bins");
     check(build)
 }
 
-/// Builds the targets and runs one.
-pub(crate) fn minutes(target: &str, minutes: u64) -> Result<()> {
-    build()?;
-    run(target, minutes * 60)
+/// A cargo command on the fuzz targets, with libFuzzer's instrumentation.
+fn instrumented(verb: &str) -> Command {
+    let mut command = cargo(&[verb, "--release", "--locked", "--target", TARGET]);
+    command.args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir"]);
+    command.arg(target_folder()).env("RUSTFLAGS", COVERAGE);
+    command
 }
 
 /// Runs one target for so many seconds; it fails on a crash, a hang or too much memory.
@@ -50,9 +51,8 @@ pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
     for folder in [&corpus, &artifacts] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    let program = target_folder().join(TRIPLE).join("release").join(target);
-    let mut fuzz = std::process::Command::new(program);
-    fuzz.current_dir(root()).arg(&corpus);
+    let mut fuzz = instrumented("run");
+    fuzz.args(["--quiet", "--bin", target, "--"]).arg(&corpus);
     let seeds = root().join("fuzz/seeds").join(target);
     if seeds.is_dir() {
         fuzz.arg(seeds);

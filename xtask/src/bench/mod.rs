@@ -18,11 +18,11 @@ struct Bench {
 }
 
 enum By {
-    /// An example of a package, with its arguments.
+    /// An example of a package, and the features it needs.
     Example {
         package: &'static str,
         example: &'static str,
-        arguments: &'static [&'static str],
+        features: &'static str,
     },
     /// The program with 1,000 registered phones and nothing to do.
     Idle,
@@ -35,7 +35,16 @@ const BENCHES: &[Bench] = &[
         by: By::Example {
             package: "store",
             example: "paging",
-            arguments: &[],
+            features: "",
+        },
+    },
+    Bench {
+        name: "commit",
+        shows: "CPU of the store's writer per bridged call",
+        by: By::Example {
+            package: "store",
+            example: "commit",
+            features: "",
         },
     },
     Bench {
@@ -44,16 +53,16 @@ const BENCHES: &[Bench] = &[
         by: By::Example {
             package: "switchhook",
             example: "relay",
-            arguments: &[],
+            features: "",
         },
     },
     Bench {
         name: "calls",
-        shows: "P14: calls per second of call control, alone and with SIP bytes",
+        shows: "P14: calls per second of call control on one core",
         by: By::Example {
-            package: "sim",
-            example: "calls",
-            arguments: &[],
+            package: "pbx",
+            example: "calls_per_second",
+            features: "testing",
         },
     },
     Bench {
@@ -87,11 +96,10 @@ impl Bench {
             By::Example {
                 package,
                 example,
-                arguments,
+                features,
             } => {
                 let mut run = cargo(&["run", "--release", "--quiet", "--locked"]);
-                run.args(["-p", package, "--example", example, "--"])
-                    .args(arguments);
+                run.args(["-p", package, "--example", example, "--features", features]);
                 check(run)
             }
         }
