@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::bytes::as_str;
+use crate::transport::is_routable;
 use crate::ua::{DialogId, NatPolicy};
 use crate::{Destination, Message, Method, Name, NameAddr, Source, Transport, Uri, Writer};
 
@@ -280,23 +281,5 @@ fn policy_towards(invite: &Message<'_>, source: Source) -> NatPolicy {
         NatPolicy::Symmetric
     } else {
         NatPolicy::ByContact
-    }
-}
-
-/// Whether an address means the same host everywhere.
-fn is_routable(address: std::net::IpAddr) -> bool {
-    match address {
-        std::net::IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            let is_shared = first == 100 && (64..128).contains(&second); // RFC 6598
-            let is_local = v4.is_private() || v4.is_loopback() || v4.is_link_local();
-            !(is_local || is_shared || v4.is_unspecified())
-        }
-        std::net::IpAddr::V6(v6) => {
-            !(v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local())
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use clock::Time;
 
+use super::Ua;
 use super::call::{Body, Call, First, Phase, RING_AGAIN, RefreshBy, Ringing, SentOk, Talking};
 use super::call::{Exchange, Unacknowledged};
 use super::compose::{self, Question};
@@ -10,10 +11,9 @@ use super::outside::destination;
 use super::servers::{Composed, Opening};
 use super::step::Step;
 use super::types::{Answer, DialogId, EndCause, Event, Incoming, Output, Reason, Refusal};
-use super::{Arrival, Ua};
 use crate::dialog::{Dialog, Tag};
 use crate::session_timer::{Asked, SessionTimer, Support, Terms};
-use crate::{Destination, Message, Method, Name, Refresher, Uri, reason_phrase};
+use crate::{Destination, FlowId, Message, Method, Name, Refresher, Uri, reason_phrase};
 
 impl Ua {
     /// Takes on a call: the INVITE gets a transaction and a dialog. 100 goes out by itself unless
@@ -122,12 +122,12 @@ impl Ua {
         step.finish()
     }
 
-    /// The caller gave up (RFC 3261 §9.2), or hung up before our answer (§15.1.2).
-    pub(super) fn call_cancelled(
+    /// The caller gave up an INVITE (RFC 3261 §9.2): its call, or a change of a session.
+    pub(super) fn call_withdrawn(
         &mut self,
         dialog: DialogId,
         server: ServerKey,
-        arrival: &Arrival<'_, '_>,
+        reason: Option<Reason>,
         step: &mut Step,
     ) {
         let Some(mut call) = self.take_call(dialog) else {
@@ -135,7 +135,6 @@ impl Ua {
         };
         match &mut call.phase {
             Phase::Ringing(ringing) if ringing.server == server => {
-                let reason = Reason::of(arrival.message);
                 self.answer_ringing(ringing, Answer::code(487), step);
                 return step.event(Event::Cancelled { dialog, reason });
             }
@@ -144,6 +143,13 @@ impl Ua {
             Phase::Ringing(_) | Phase::Inviting(_) | Phase::Leaving(_) => {}
         }
         self.keep_call(dialog, call);
+    }
+
+    /// A connection is closed by which callers wait for an answer: it would not reach them.
+    pub(super) fn callers_gone(&mut self, flow: FlowId, step: &mut Step) {
+        for (dialog, server) in self.servers.callers_on(flow) {
+            self.call_withdrawn(dialog, server, None, step);
+        }
     }
 
     /// Sends an answer to the INVITE of a call that rings.

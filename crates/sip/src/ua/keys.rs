@@ -14,6 +14,11 @@ const MAGIC_COOKIE: &str = "z9hG4bK";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ServerKey(u128);
 
+impl ServerKey {
+    /// The least key, for ranges.
+    pub(crate) const LEAST: Self = Self(0);
+}
+
 /// What requests that are the same one on two ways have in common (RFC 3261 §8.2.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MergeKey(u128);

@@ -112,6 +112,7 @@ impl Ua {
     pub fn flow_closed(&mut self, now: Time, flow: FlowId) -> Vec<Output> {
         let mut step = Step::at(now);
         self.flow_failed(flow, &mut step);
+        self.callers_gone(flow, &mut step);
         step.finish()
     }
 

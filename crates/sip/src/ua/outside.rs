@@ -7,7 +7,7 @@ use super::compose::{self, Question};
 use super::keys::{MergeKey, ServerKey, merge_key, server_key};
 use super::servers::{Composed, Met, Opening};
 use super::step::Step;
-use super::types::{Answer, Event, Incoming, Output};
+use super::types::{Answer, Event, Incoming, Output, Reason};
 use super::{Arrival, Ua};
 use crate::dialog::Tag;
 use crate::session_timer::{Asked, MIN_SE_SECONDS};
@@ -124,7 +124,8 @@ impl Ua {
         if self.servers.find(key).is_some() {
             return;
         }
-        if self.servers.len() >= self.limits.max_server_transactions {
+        // Half of the table is for calls: a flood of anything else cannot crowd them out.
+        if self.servers.len() >= self.limits.max_server_transactions / 2 {
             return self.answer_stateless(message, source, answer, step);
         }
         let tag = self.stateless_tag(message);
@@ -239,7 +240,7 @@ impl Ua {
         let bytes = self.identity.whole_answer(&question, Answer::code(200));
         step.send(destination(request, arrival.source), bytes);
         if let Some(dialog) = call {
-            self.call_cancelled(dialog, key, arrival, step);
+            self.call_withdrawn(dialog, key, Reason::of(arrival.message), step);
         }
     }
 

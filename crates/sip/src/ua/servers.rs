@@ -1,6 +1,6 @@
 //! Server transactions: the requests of peers, with the one answer each may have to send again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clock::Time;
 
@@ -11,7 +11,7 @@ use super::timers::Timer;
 use super::types::DialogId;
 use crate::transaction::server_invite::{Action, Input, ServerInvite};
 use crate::transaction::{Reliability, server};
-use crate::{Destination, Method, Source};
+use crate::{Destination, FlowId, Method, Source};
 
 /// The machine of an INVITE or of another request; both speak the words of the INVITE's.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +109,8 @@ pub(crate) struct Opening<'a> {
 pub(crate) struct Servers {
     table: BTreeMap<ServerKey, Server>,
     merged: BTreeMap<MergeKey, ServerKey>,
+    /// The connections that calls which are not answered yet came by.
+    callers: BTreeSet<(FlowId, DialogId, ServerKey)>,
 }
 
 impl Servers {
@@ -120,6 +122,16 @@ impl Servers {
     /// The transaction of that key.
     pub(crate) fn find(&self, key: ServerKey) -> Option<&Server> {
         self.table.get(&key)
+    }
+
+    /// The calls that came by a connection and are not answered yet.
+    pub(crate) fn callers_on(&self, flow: FlowId) -> Vec<(DialogId, ServerKey)> {
+        let from = (flow, DialogId(0), ServerKey::LEAST);
+        let of_flow = self
+            .callers
+            .range(from..)
+            .take_while(|(other, ..)| *other == flow);
+        of_flow.map(|(_, dialog, key)| (*dialog, *key)).collect()
     }
 
     /// Whether the same request is already being served under another key (RFC 3261 §8.2.2.2).
@@ -146,6 +158,9 @@ impl Ua {
             .arm(Timer::Server(opening.key), &mut server.armed, next);
         if let Some(merge) = opening.merge {
             self.servers.merged.insert(merge, opening.key);
+        }
+        if let Some((flow, dialog)) = server.caller() {
+            self.servers.callers.insert((flow, dialog, opening.key));
         }
         self.servers.table.insert(opening.key, server);
     }
@@ -229,6 +244,9 @@ impl Ua {
         }
         if server.is_final() {
             server.request = Box::default();
+            if let Some((flow, dialog)) = server.caller() {
+                self.servers.callers.remove(&(flow, dialog, key));
+            }
         }
         if server.needs_no_answer() {
             server.answer = Box::default();
@@ -259,6 +277,12 @@ impl Server {
             | Machine::Other(server::Server::Trying { .. }) => false,
             Machine::Invite(_) | Machine::Other(_) => true,
         }
+    }
+
+    /// The connection of a caller.
+    fn caller(&self) -> Option<(FlowId, DialogId)> {
+        let flow = self.to.flow.filter(|_| self.to.transport.is_reliable())?;
+        Some((flow, self.call?))
     }
 
     fn needs_no_answer(&self) -> bool {

@@ -39,7 +39,8 @@ pub struct Contacts {
 /// The size of each table. Over it, new calls are refused with 503 and Retry-After.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Requests of others that are being answered or remembered.
+    /// Requests of others that are being answered or remembered. Those that are no INVITE fill
+    /// half of it, and are answered without being remembered then.
     pub max_server_transactions: usize,
     /// Requests of ours that await an answer or are remembered. A BYE is sent over it.
     pub max_client_transactions: usize,
@@ -50,7 +51,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_server_transactions: 100_000,
+            max_server_transactions: 200_000,
             max_client_transactions: 100_000,
             max_dialogs: 50_000,
         }

@@ -510,7 +510,7 @@ fn who_calls_is_readable_by_the_owner() {
 #[test]
 fn full_tables_shed_new_calls_and_keep_the_old() {
     let limits = Limits {
-        max_server_transactions: 3,
+        max_server_transactions: 2,
         max_client_transactions: 0,
         max_dialogs: 2,
     };
@@ -538,7 +538,7 @@ fn full_tables_shed_new_calls_and_keep_the_old() {
     }
     let offer = inside("INVITE", 16, &tag) + "\nContent-Type: application/sdp\n\noffer 2";
     assert_eq!(wire.hears(&offer), ["503 INVITE"]);
-    assert_eq!(wire.ua.counts().server_transactions, 3);
+    assert_eq!(wire.ua.counts().server_transactions, 2);
     // The BYE that ends a call is sent over every limit.
     assert_eq!(
         wire.does(|ua, now, _| ua.hang_up(now, dialog, None)),
@@ -576,4 +576,93 @@ fn a_flood_leaves_nothing_behind() {
     wire.waits(Duration::from_secs(100));
     assert_eq!(wire.ua.counts(), Counts::default());
     assert_eq!(wire.ua.deadline(), None);
+}
+
+#[test]
+fn a_caller_whose_connection_closes_has_given_up() {
+    let mut wire = Wire::new();
+    wire.source.transport = Transport::Tcp;
+    wire.hears(&with(&[("UDP", "TCP")]));
+    let incoming = wire.incoming();
+    let dialog = wire.ua.next_dialog_id();
+    wire.does(|ua, now, _| ua.open(now, dialog, &incoming).unwrap());
+    wire.does(|ua, now, _| ua.flow_closed(now, sip::FlowId(2)));
+    assert_eq!(wire.events.len(), 1);
+    wire.does(|ua, now, _| ua.flow_closed(now, sip::FlowId(1)));
+    assert_eq!(
+        wire.events[1..],
+        [Event::Cancelled {
+            dialog,
+            reason: None
+        }]
+    );
+    wire.waits(Duration::from_secs(40));
+    assert_eq!(wire.ua.counts(), Counts::default());
+}
+
+#[test]
+fn other_requests_leave_half_of_the_table_to_calls() {
+    let limits = Limits {
+        max_server_transactions: 10,
+        ..Limits::default()
+    };
+    let mut wire = Wire::with_limits(limits);
+    for number in 0..20 {
+        wire.hears(&with(&[
+            ("INVITE", "OPTIONS"),
+            ("z9hG4bKa1", &format!("z9hG4bK{number}")),
+        ]));
+        let incoming = wire.incoming();
+        assert_eq!(
+            wire.does(|ua, now, _| ua.respond(now, &incoming, Answer::code(200)))
+                .len(),
+            1
+        );
+    }
+    assert_eq!(wire.ua.counts().server_transactions, 5);
+    assert_eq!(wire.hears(INVITE), [""; 0]);
+}
+
+#[test]
+fn requests_before_the_answer_are_answered_as_far_as_they_can_be() {
+    let offer = "\nContent-Type: application/sdp\n\noffer 2";
+    for (method, body, expect) in [
+        ("UPDATE", "", &["200 UPDATE"][..]),
+        ("UPDATE", offer, &["500 UPDATE"]),
+        ("INVITE", offer, &["500 INVITE"]),
+        ("INFO", "", &["200 INFO"]),
+        ("PRACK", "", &["405 PRACK"]),
+        ("BYE", "", &["200 BYE", "487 INVITE"]),
+    ] {
+        let mut wire = Wire::new();
+        wire.hears(INVITE);
+        let incoming = wire.incoming();
+        let dialog = wire.ua.next_dialog_id();
+        wire.does(|ua, now, _| ua.open(now, dialog, &incoming).unwrap());
+        wire.does(|ua, now, _| ua.progress(now, dialog, 180, None));
+        let tag = wire
+            .last()
+            .header(Name::To)
+            .split_once(";tag=")
+            .unwrap()
+            .1
+            .to_owned();
+        assert_eq!(
+            wire.hears(&(inside(method, 11, &tag) + body)),
+            expect,
+            "{method}"
+        );
+        let is_over = method == "BYE";
+        assert_eq!(wire.ua.counts().dialogs == 0, is_over, "{method}");
+        if !is_over {
+            // The number of a later request is not the number of the INVITE.
+            wire.does(|ua, now, _| ua.accept(now, dialog, b"answer".to_vec()));
+            wire.hears(&inside("ACK", 10, &tag));
+            assert_eq!(
+                wire.events.last(),
+                Some(&Event::Established { dialog }),
+                "{method}"
+            );
+        }
+    }
 }

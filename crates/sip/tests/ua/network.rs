@@ -23,6 +23,7 @@ fn run(seed: u64) -> World {
     world.weather = Weather {
         loss_percent: world.dice.below(35),
         duplicate_percent: world.dice.below(20),
+        mangle_percent: if seed.is_multiple_of(4) { 8 } else { 0 },
         delay_ms: (1, 2 + world.dice.below(700)),
     };
     if world.dice.percent(30) {

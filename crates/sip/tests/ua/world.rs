@@ -48,6 +48,7 @@ impl Dice {
 pub(crate) struct Weather {
     pub(crate) loss_percent: u64,
     pub(crate) duplicate_percent: u64,
+    pub(crate) mangle_percent: u64,
     pub(crate) delay_ms: (u64, u64),
 }
 
@@ -55,6 +56,7 @@ pub(crate) struct Weather {
 pub(crate) const FAIR: Weather = Weather {
     loss_percent: 0,
     duplicate_percent: 0,
+    mangle_percent: 0,
     delay_ms: (5, 6),
 };
 
@@ -75,7 +77,10 @@ impl Packet {
 
 /// `INVITE`, or `200 INVITE` for an answer.
 pub(crate) fn name_of(bytes: &[u8]) -> String {
-    let message = Message::parse(bytes, Framing::Datagram).expect("agents write messages");
+    let Ok(message) = Message::parse(bytes, Framing::Datagram) else {
+        // The answer to what cannot be read lacks what the request lacked.
+        return "an answer to a wreck".to_owned();
+    };
     let method = message.method().as_str();
     match message.status_line() {
         Some(line) => format!("{} {method}", line.code),
@@ -312,6 +317,23 @@ impl World {
         }
     }
 
+    /// Changes, removes or doubles a few bytes.
+    fn mangle(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.dice.below(4) {
+            let length = u64::try_from(bytes.len()).unwrap();
+            let at = usize::try_from(self.dice.below(length)).unwrap();
+            match self.dice.below(4) {
+                0 => bytes[at] = b" ;,:<>@=\r\n0"[at % 11],
+                1 => bytes[at] ^= 1 << self.dice.below(8),
+                2 => drop(bytes.drain(at..bytes.len().min(at + 5))),
+                _ => bytes.extend_from_within(at..bytes.len().min(at + 40)),
+            }
+            if bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
     fn send(&mut self, agent: usize, transmit: Transmit) {
         let from = self.agents[agent].address;
         let packet = Packet {
@@ -339,9 +361,12 @@ impl World {
         for _ in 0..copies {
             let (low, high) = self.weather.delay_ms;
             let delay = self.dice.millis(low..high);
+            let mut packet = packet.clone();
+            if self.dice.percent(self.weather.mangle_percent) {
+                self.mangle(&mut packet.bytes);
+            }
             self.number += 1;
-            self.packets
-                .insert((self.now + delay, self.number), packet.clone());
+            self.packets.insert((self.now + delay, self.number), packet);
         }
     }
 }
