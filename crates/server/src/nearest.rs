@@ -1,7 +1,7 @@
 //! The known word most like a mistyped one, for error texts.
 
 /// Words less alike than this are no help (1 is equal).
-const LEAST_LIKENESS: f64 = 0.7;
+const LEAST_LIKENESS: f64 = 0.6;
 
 /// The known word most like `written`, if any is like it at all.
 pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
