@@ -9,6 +9,7 @@
 pub mod cdr;
 pub mod draft;
 pub mod number;
+pub mod objects;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -26,7 +27,6 @@ mod hash;
 mod ids;
 mod input;
 mod network;
-pub mod objects;
 mod plan;
 mod trigger;
 mod turn;
