@@ -1,10 +1,13 @@
 //! The server: shells of sockets, threads, files and clocks around the pure crates, and the binary.
 
 pub mod account;
+pub mod accounts;
 pub mod api;
 pub mod clock;
+pub mod control;
 pub mod directory;
 pub mod dns;
+pub mod drive;
 pub mod hooks;
 pub mod inbox;
 pub mod ledger;
@@ -12,6 +15,8 @@ pub mod metrics;
 pub mod nearest;
 pub mod net;
 pub mod ready;
+pub mod record;
 pub mod rtp;
+pub mod serve;
 pub mod settings;
 pub mod stamp;

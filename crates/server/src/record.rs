@@ -40,10 +40,19 @@ pub struct Recorder {
 impl Recorder {
     /// Begins a recording at `path`, which must not exist.
     pub fn create(path: &Path, settings: &engine::Settings) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         let effects = EffectDigest::default();
-        let mut recorder =
-            Self { file: BufWriter::new(file), written: 0, inputs: 0, effects, failed: false };
+        let mut recorder = Self {
+            file: BufWriter::new(file),
+            written: 0,
+            inputs: 0,
+            effects,
+            failed: false,
+        };
         recorder.line(Time::ZERO, &Entry::Start(Start::of(settings)));
         Ok(recorder)
     }
@@ -61,7 +70,14 @@ impl Recorder {
         match serde_json::to_value(draft) {
             Ok(draft) => {
                 let (account, version) = (plan.account.0, plan.version);
-                self.line(now, &Entry::Apply { account, version, draft });
+                self.line(
+                    now,
+                    &Entry::Apply {
+                        account,
+                        version,
+                        draft,
+                    },
+                );
             }
             Err(error) => self.give_up(&error),
         }
@@ -77,7 +93,9 @@ impl Recorder {
     }
 
     fn digest(&mut self, now: Time) {
-        let entry = Entry::Digest { sha256: self.effects.so_far() };
+        let entry = Entry::Digest {
+            sha256: self.effects.so_far(),
+        };
         self.line(now, &entry);
     }
 
@@ -85,7 +103,10 @@ impl Recorder {
         if self.failed {
             return;
         }
-        let line = Line { at: now.as_micros(), entry };
+        let line = Line {
+            at: now.as_micros(),
+            entry,
+        };
         match serde_json::to_vec(&line) {
             Ok(mut json) => {
                 json.push(b'\n');
@@ -153,9 +174,9 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
                 done.digests += 1;
             }
             input => {
-                let engine = engine
-                    .as_mut()
-                    .ok_or_else(|| anyhow::anyhow!("line {number}: the recording has no beginning"))?;
+                let engine = engine.as_mut().ok_or_else(|| {
+                    anyhow::anyhow!("line {number}: the recording has no beginning")
+                })?;
                 let effects = play(engine, now, input)?;
                 digest.add(&effects);
                 done.inputs += 1;
@@ -172,34 +193,69 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
     let input = match entry {
         Entry::Packet { source, base64 } => {
             let bytes = STANDARD.decode(base64)?;
-            return Ok(engine.handle(now, Input::Packet { source: source.into(), bytes: &bytes }));
+            return Ok(engine.handle(
+                now,
+                Input::Packet {
+                    source: source.into(),
+                    bytes: &bytes,
+                },
+            ));
         }
-        Entry::Apply { account, version, draft } => {
+        Entry::Apply {
+            account,
+            version,
+            draft,
+        } => {
             let draft: Draft = serde_json::from_value(draft)?;
-            let plan = draft.compile(AccountId(account), version).map_err(|problems| {
-                let first = problems.first().map(ToString::to_string).unwrap_or_default();
-                anyhow::anyhow!("an account of the recording does not compile: {first}")
-            })?;
+            let plan = draft
+                .compile(AccountId(account), version)
+                .map_err(|problems| {
+                    let first = problems
+                        .first()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
+                    anyhow::anyhow!("an account of the recording does not compile: {first}")
+                })?;
             Input::Apply(Arc::new(plan))
         }
         Entry::FlowClosed { flow } => Input::FlowClosed(FlowId(flow)),
-        Entry::SendFailed { transport, remote, flow } => {
+        Entry::SendFailed {
+            transport,
+            remote,
+            flow,
+        } => {
             let transport = transport_of(&transport);
-            Input::SendFailed(Destination { transport, remote, flow: flow.map(FlowId) })
+            Input::SendFailed(Destination {
+                transport,
+                remote,
+                flow: flow.map(FlowId),
+            })
         }
         Entry::Ports { ports } => {
-            let port = |(path, rtp_port): (u64, u16)| Port { path: PathId::from_bits(path), rtp_port };
-            Input::Media(MediaEvent::Ports { ports: ports.into_iter().map(port).collect() })
+            let port = |(path, rtp_port): (u64, u16)| Port {
+                path: PathId::from_bits(path),
+                rtp_port,
+            };
+            Input::Media(MediaEvent::Ports {
+                ports: ports.into_iter().map(port).collect(),
+            })
         }
-        Entry::Silent { path } => {
-            Input::Media(MediaEvent::Silent { path: PathId::from_bits(path) })
-        }
-        Entry::Closed { path, report } => {
-            Input::Media(MediaEvent::Closed { path: PathId::from_bits(path), report })
-        }
-        Entry::Resolved { token, addresses, valid_ms } => {
-            Input::Resolved { token, addresses, valid: Duration::from_millis(valid_ms) }
-        }
+        Entry::Silent { path } => Input::Media(MediaEvent::Silent {
+            path: PathId::from_bits(path),
+        }),
+        Entry::Closed { path, report } => Input::Media(MediaEvent::Closed {
+            path: PathId::from_bits(path),
+            report,
+        }),
+        Entry::Resolved {
+            token,
+            addresses,
+            valid_ms,
+        } => Input::Resolved {
+            token,
+            addresses,
+            valid: Duration::from_millis(valid_ms),
+        },
         Entry::Remove { account } => Input::Remove(AccountId(account)),
         Entry::Load { load } => Input::Load(load.into()),
         Entry::HangUpAll => Input::HangUpAll,
@@ -271,9 +327,10 @@ impl Entry {
     /// `None` for what the engine ignores, and for plans, which are written as drafts.
     fn of(input: &Input<'_>) -> Option<Self> {
         Some(match input {
-            Input::Packet { source, bytes } => {
-                Self::Packet { source: (*source).into(), base64: STANDARD.encode(bytes) }
-            }
+            Input::Packet { source, bytes } => Self::Packet {
+                source: (*source).into(),
+                base64: STANDARD.encode(bytes),
+            },
             Input::FlowClosed(flow) => Self::FlowClosed { flow: flow.0 },
             Input::SendFailed(to) => Self::SendFailed {
                 transport: to.transport.via_token().to_owned(),
@@ -281,14 +338,20 @@ impl Entry {
                 flow: to.flow.map(|flow| flow.0),
             },
             Input::Media(event) => return Self::of_media(event),
-            Input::Resolved { token, addresses, valid } => Self::Resolved {
+            Input::Resolved {
+                token,
+                addresses,
+                valid,
+            } => Self::Resolved {
                 token: *token,
                 addresses: addresses.clone(),
                 valid_ms: u64::try_from(valid.as_millis()).unwrap_or(u64::MAX),
             },
             Input::Apply(_) => return None,
             Input::Remove(account) => Self::Remove { account: account.0 },
-            Input::Load(load) => Self::Load { load: (*load).into() },
+            Input::Load(load) => Self::Load {
+                load: (*load).into(),
+            },
             Input::HangUpAll => Self::HangUpAll,
             Input::Wake => Self::Wake,
         })
@@ -298,12 +361,17 @@ impl Entry {
         match event {
             MediaEvent::Ports { ports } => {
                 let port = |port: &Port| (port.path.to_bits(), port.rtp_port);
-                Some(Self::Ports { ports: ports.iter().map(port).collect() })
+                Some(Self::Ports {
+                    ports: ports.iter().map(port).collect(),
+                })
             }
-            MediaEvent::Silent { path } => Some(Self::Silent { path: path.to_bits() }),
-            MediaEvent::Closed { path, report } => {
-                Some(Self::Closed { path: path.to_bits(), report: report.clone() })
-            }
+            MediaEvent::Silent { path } => Some(Self::Silent {
+                path: path.to_bits(),
+            }),
+            MediaEvent::Closed { path, report } => Some(Self::Closed {
+                path: path.to_bits(),
+                report: report.clone(),
+            }),
             MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
             | MediaEvent::Rejected { .. }
@@ -323,14 +391,22 @@ struct From {
 impl std::convert::From<Source> for From {
     fn from(source: Source) -> Self {
         let transport = source.transport.via_token().to_owned();
-        Self { transport, remote: source.remote, flow: source.flow.0 }
+        Self {
+            transport,
+            remote: source.remote,
+            flow: source.flow.0,
+        }
     }
 }
 
 impl std::convert::From<From> for Source {
     fn from(from: From) -> Self {
         let transport = transport_of(&from.transport);
-        Self { transport, remote: from.remote, flow: FlowId(from.flow) }
+        Self {
+            transport,
+            remote: from.remote,
+            flow: FlowId(from.flow),
+        }
     }
 }
 
@@ -419,9 +495,16 @@ impl Start {
     }
 
     fn settings(self) -> engine::Settings {
-        let [max_server_transactions, max_client_transactions, max_dialogs] = self.limits;
-        let [min_expires_seconds, default_expires_seconds, max_expires_seconds] =
-            self.expires_seconds;
+        let [
+            max_server_transactions,
+            max_client_transactions,
+            max_dialogs,
+        ] = self.limits;
+        let [
+            min_expires_seconds,
+            default_expires_seconds,
+            max_expires_seconds,
+        ] = self.expires_seconds;
         engine::Settings {
             node: self.node,
             first_call_at: Time::from_micros(self.first_call_at),
@@ -429,7 +512,10 @@ impl Start {
             secret: self.secret,
             user_agent: sip::UaConfig {
                 product: self.product,
-                contacts: sip::Contacts { udp: self.contact_udp, tcp: self.contact_tcp },
+                contacts: sip::Contacts {
+                    udp: self.contact_udp,
+                    tcp: self.contact_tcp,
+                },
                 session_expires_seconds: self.session_expires_seconds,
                 limits: sip::Limits {
                     max_server_transactions,

@@ -91,7 +91,10 @@ impl Streams {
     /// Listens on `address` and gives the address bound. The error names it.
     pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot listen for SIP over TCP at {address}: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!("cannot listen for SIP over TCP at {address}: {error}"),
+            )
         };
         let socket = std::net::TcpListener::bind(address).map_err(named)?;
         socket.set_nonblocking(true).map_err(named)?;
@@ -99,7 +102,9 @@ impl Streams {
         let _guard = self.0.runtime.enter();
         let listener = TcpListener::from_std(socket).map_err(named)?;
         let streams = self.clone();
-        self.0.runtime.spawn(async move { streams.accept(listener).await });
+        self.0
+            .runtime
+            .spawn(async move { streams.accept(listener).await });
         Ok(local)
     }
 
@@ -108,7 +113,9 @@ impl Streams {
     pub fn send(&self, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         let mut table = self.table();
-        let flow = to.flow.or_else(|| table.opened.get(&(to.transport, to.remote)).copied());
+        let flow = to
+            .flow
+            .or_else(|| table.opened.get(&(to.transport, to.remote)).copied());
         let Some(flow) = flow else {
             drop(table);
             return self.open(to, bytes);
@@ -160,7 +167,9 @@ impl Streams {
             return;
         };
         let streams = self.clone();
-        self.0.runtime.spawn(async move { streams.serve(socket, peer, outgoing).await });
+        self.0
+            .runtime
+            .spawn(async move { streams.serve(socket, peer, outgoing).await });
     }
 
     /// Makes room in the table, or not.
@@ -172,15 +181,29 @@ impl Streams {
     ) -> Option<(Peer, mpsc::Receiver<Vec<u8>>)> {
         let limits = self.0.limits;
         let mut table = self.table();
-        let of_address = table.per_address.get(&remote.ip()).copied().unwrap_or_default();
+        let of_address = table
+            .per_address
+            .get(&remote.ip())
+            .copied()
+            .unwrap_or_default();
         let is_full = table.connections.len() >= limits.connections;
         if is_full || opened == Opened::ByPeer && of_address >= limits.per_address {
             return None;
         }
         let flow = FlowId(self.0.next_flow.fetch_add(1, Ordering::Relaxed));
-        let peer = Peer { transport, remote, flow };
+        let peer = Peer {
+            transport,
+            remote,
+            flow,
+        };
         let (sender, receiver) = mpsc::channel(WRITE_QUEUE_LIMIT);
-        table.connections.insert(flow, Connection { peer, outgoing: sender });
+        table.connections.insert(
+            flow,
+            Connection {
+                peer,
+                outgoing: sender,
+            },
+        );
         *table.per_address.entry(remote.ip()).or_default() += 1;
         if opened == Opened::ByUs {
             table.opened.insert((transport, remote), flow);
@@ -196,7 +219,13 @@ impl Streams {
             return self.failed(to);
         };
         // The first message waits in the queue for the connection, and later ones behind it.
-        self.send(Transmit { to: Destination { flow: Some(peer.flow), ..to }, bytes });
+        self.send(Transmit {
+            to: Destination {
+                flow: Some(peer.flow),
+                ..to
+            },
+            bytes,
+        });
         let streams = self.clone();
         self.0.runtime.spawn(async move {
             match timeout(CONNECT_TIME, TcpStream::connect(to.remote)).await {
@@ -219,7 +248,11 @@ impl Streams {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
-        let pongs = self.table().connections.get(&peer.flow).map(|known| known.outgoing.clone());
+        let pongs = self
+            .table()
+            .connections
+            .get(&peer.flow)
+            .map(|known| known.outgoing.clone());
         if let Some(pongs) = pongs {
             // A weak hold: only the table keeps the queue open.
             let pongs = pongs.downgrade();
@@ -248,7 +281,9 @@ impl Streams {
 
     fn tell(&self, message: Message) {
         if self.0.messages.send(message).is_err() {
-            tracing::error!("the end of a SIP connection was lost: the drive loop is too far behind");
+            tracing::error!(
+                "the end of a SIP connection was lost: the drive loop is too far behind"
+            );
         }
     }
 

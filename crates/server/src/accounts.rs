@@ -1,0 +1,140 @@
+//! Accounts as the server keeps them: documents applied, checked, sealed, stored and compiled.
+//!
+//! What is told to people about a document is told here, with the line it is about.
+
+use std::sync::Arc;
+
+use pbx::draft::{Draft, Problem, Secrets, Severity};
+use pbx::{AccountId, Plan};
+use store::AccountDocument;
+
+use crate::account::{self, Seal};
+use crate::directory::Directory;
+use crate::hooks::guard::Guard;
+
+/// A document and what it means.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What was written, passwords hashed.
+    pub draft: Arc<Draft>,
+    /// What it means.
+    pub plan: Arc<Plan>,
+}
+
+/// Checks and seals documents.
+pub struct Accounts {
+    seal: Seal,
+    guard: Guard,
+}
+
+/// A document that may be stored.
+pub struct Checked {
+    draft: Draft,
+    /// What is odd about it, in lines for people.
+    pub warnings: String,
+}
+
+/// Why a document was not applied, in lines for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+impl Accounts {
+    /// Seals with `seal`; webhook URLs must pass `guard`.
+    pub fn new(seal: Seal, guard: Guard) -> Self {
+        Self { seal, guard }
+    }
+
+    /// What is stored of an account, compiled.
+    pub fn open(&self, stored: &AccountDocument) -> anyhow::Result<Account> {
+        let named = |what: &str| {
+            format!(
+                "account `{}`, version {}: {what}",
+                stored.name, stored.version
+            )
+        };
+        let json = self.seal.open(&stored.document).map_err(|error| {
+            anyhow::Error::new(error).context(named("the stored document cannot be unsealed"))
+        })?;
+        let draft: Draft = serde_json::from_slice(&json).map_err(|error| {
+            anyhow::Error::new(error).context(named("the stored document cannot be read"))
+        })?;
+        let plan = draft
+            .compile(stored.account, stored.version.into())
+            .map_err(|problems| {
+                let first = problems
+                    .first()
+                    .map(|problem| problem.rule.clone())
+                    .unwrap_or_default();
+                anyhow::anyhow!(named(&first))
+            })?;
+        Ok(Account {
+            draft: Arc::new(draft),
+            plan: Arc::new(plan),
+        })
+    }
+
+    /// Checks a written document against its rules, the rest of the server and what is stored of it.
+    pub fn check(
+        &self,
+        text: &str,
+        stored: Option<&AccountDocument>,
+        directory: &Directory,
+    ) -> Result<Checked, Refused> {
+        let mut draft = account::load(text).map_err(|error| Refused(error.to_string()))?;
+        let before = stored.and_then(|stored| self.open(stored).ok());
+        if let Some(before) = &before {
+            draft.keep_secrets(&before.draft);
+        }
+        let account = stored.map_or(NEW_ACCOUNT, |stored| stored.account);
+        let refuse = |problems: &[Problem]| Refused(account::explain(text, problems));
+        let plan = draft
+            .compile(account, 0)
+            .map_err(|problems| refuse(&problems))?;
+        let mut problems = self.refused_urls(&plan);
+        problems.extend(directory.plans().flat_map(|other| plan.clashes_with(other)));
+        if !problems.is_empty() {
+            return Err(refuse(&problems));
+        }
+        let warnings = account::explain(text, &plan.warnings);
+        draft.hash_passwords();
+        Ok(Checked { draft, warnings })
+    }
+
+    /// The document to be stored.
+    pub fn seal(&self, checked: &Checked) -> anyhow::Result<(String, Vec<u8>)> {
+        let json = serde_json::to_vec(&checked.draft)?;
+        Ok((checked.draft.account.clone(), self.seal.seal(&json)?))
+    }
+
+    /// A stored account as a document for people.
+    pub fn export(&self, stored: &AccountDocument, secrets: Secrets) -> anyhow::Result<String> {
+        let account = self.open(stored)?;
+        account::write(&account.draft.export(secrets))
+    }
+
+    fn refused_urls(&self, plan: &Plan) -> Vec<Problem> {
+        let refused = |(index, endpoint): (usize, &pbx::Endpoint)| {
+            let refusal = self.guard.check_url(&endpoint.url).err()?;
+            Some(Problem {
+                path: format!("webhooks[{index}].url"),
+                rule: refusal.to_string(),
+                severity: Severity::Error,
+            })
+        };
+        plan.webhooks
+            .iter()
+            .enumerate()
+            .filter_map(refused)
+            .collect()
+    }
+}
+
+/// The account's name in a document, as far as it can be read.
+pub fn name_in(text: &str) -> Result<String, Refused> {
+    let draft = account::load(text).map_err(|error| Refused(error.to_string()))?;
+    Ok(draft.account)
+}
+
+/// Stands for an account that has no id yet.
+const NEW_ACCOUNT: AccountId = AccountId(u32::MAX);

@@ -1,0 +1,286 @@
+//! The one door to accounts: a socket in the data folder while the server runs, else the store itself
+//! under the same lock. The command line and, later, the portal go through it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use pbx::draft::Secrets;
+use serde::{Deserialize, Serialize};
+use store::{AccountDocument, Reader, Writer};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+
+use crate::accounts::{self, Accounts};
+use crate::clock::Clock;
+use crate::directory::{Directory, Live};
+use crate::drive::Message;
+use crate::inbox::Sender;
+use crate::ledger::Ledger;
+use crate::settings::Settings;
+use crate::{account, hooks};
+
+/// The longest request or answer, in bytes.
+const MAX_LINE_BYTES: u64 = 16 << 20;
+/// How long either side waits for the other.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Put a document into force.
+    Apply {
+        /// As it was written.
+        document: String,
+    },
+    /// Show an account's document.
+    Export {
+        /// The account's name.
+        account: String,
+        /// Whether secrets come out as they are.
+        with_secrets: bool,
+    },
+}
+
+/// What comes back: lines for people.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It was done.
+    Done(String),
+    /// It was not.
+    Failed(String),
+}
+
+/// The server's side of the door.
+pub struct Door {
+    /// Checks and seals.
+    pub accounts: Accounts,
+    /// Reads what is stored.
+    pub reader: Reader,
+    /// Stores.
+    pub ledger: Ledger,
+    /// What is in force.
+    pub live: Live,
+    /// The drive loop.
+    pub drive: Sender<Message>,
+    /// The clock.
+    pub clock: Clock,
+    /// Documents are applied one after the other.
+    pub turn: tokio::sync::Mutex<()>,
+}
+
+/// Where the socket of a data folder is.
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sock")
+}
+
+/// Opens the socket. What an earlier process left there is removed: the store's lock says that none runs.
+pub fn listen(data_dir: &Path) -> anyhow::Result<UnixListener> {
+    let path = socket_path(data_dir);
+    if let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+    }
+    // The data folder is its owner's alone, and so is the socket.
+    UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))
+}
+
+/// Answers whoever comes through the door, until the task is ended.
+pub async fn serve(listener: UnixListener, door: Arc<Door>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let door = Arc::clone(&door);
+                tokio::spawn(async move {
+                    if let Err(error) = tokio::time::timeout(PATIENCE, answer(stream, &door)).await
+                    {
+                        tracing::warn!(%error, "a visitor of the control socket took too long");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the control socket failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: tokio::net::UnixStream, door: &Door) {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    let read = tokio::io::BufReader::new(reading.take(MAX_LINE_BYTES))
+        .read_line(&mut line)
+        .await;
+    let reply = match read
+        .map_err(anyhow::Error::from)
+        .and_then(|_| Ok(serde_json::from_str(&line)?))
+    {
+        Ok(request) => door.serve(request).await,
+        Err(error) => Reply::Failed(format!("the request cannot be read: {error}")),
+    };
+    let mut text = serde_json::to_string(&reply).unwrap_or_default();
+    text.push('\n');
+    if let Err(error) = writing.write_all(text.as_bytes()).await {
+        tracing::debug!(%error, "a visitor of the control socket did not wait for the answer");
+    }
+}
+
+impl Door {
+    async fn serve(&self, request: Request) -> Reply {
+        let done = match request {
+            Request::Apply { document } => self.apply_document(&document).await,
+            Request::Export {
+                account,
+                with_secrets,
+            } => self.export(&account, secrets(with_secrets)),
+        };
+        done.map_or_else(|error| Reply::Failed(format!("{error:#}")), Reply::Done)
+    }
+
+    /// Puts a document into force. Gives lines for people.
+    pub async fn apply_document(&self, document: &str) -> anyhow::Result<String> {
+        let _turn = self.turn.lock().await;
+        let name = accounts::name_in(document)?;
+        let stored = find(&self.reader.accounts()?, &name);
+        let checked = self
+            .accounts
+            .check(document, stored.as_ref(), &self.live.current())?;
+        let (name, sealed) = self.accounts.seal(&checked)?;
+        let saved = self
+            .ledger
+            .save_account(name, sealed, self.clock.now())
+            .await?;
+        let account = self.accounts.open(&saved)?;
+        self.live.apply(Arc::clone(&account.plan));
+        let message = Message::Apply {
+            draft: account.draft,
+            plan: account.plan,
+        };
+        if self.drive.send(message).is_err() {
+            anyhow::bail!(
+                "the document is stored, but the server is too busy to take it up: apply again"
+            );
+        }
+        Ok(format!(
+            "{}applied `{}` as version {}",
+            checked.warnings, saved.name, saved.version
+        ))
+    }
+
+    fn export(&self, name: &str, secrets: Secrets) -> anyhow::Result<String> {
+        export(&self.accounts, &self.reader.accounts()?, name, secrets)
+    }
+}
+
+/// Asks the running server, or does it here when none runs.
+pub fn ask(settings: &Settings, request: &Request) -> anyhow::Result<String> {
+    match UnixStream::connect(socket_path(&settings.data_dir)) {
+        Ok(stream) => ask_server(stream, request),
+        Err(_) => do_it_here(settings, request),
+    }
+}
+
+fn ask_server(mut stream: UnixStream, request: &Request) -> anyhow::Result<String> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_string(request)?;
+    line.push('\n');
+    stream
+        .write_all(line.as_bytes())
+        .context("the running server does not listen")?;
+    let mut reply = String::new();
+    BufReader::new(stream.take(MAX_LINE_BYTES))
+        .read_line(&mut reply)
+        .context("the running server did not answer")?;
+    match serde_json::from_str(&reply).context("the running server's answer cannot be read")? {
+        Reply::Done(text) => Ok(text),
+        Reply::Failed(text) => anyhow::bail!(text),
+    }
+}
+
+fn do_it_here(settings: &Settings, request: &Request) -> anyhow::Result<String> {
+    prepare_data_dir(&settings.data_dir)?;
+    let database = database_path(&settings.data_dir);
+    let mut writer = Writer::open(&database)?;
+    let reader = Reader::open(&database, 1)?;
+    let accounts = open_accounts(settings)?;
+    let stored = reader.accounts()?;
+    match request {
+        Request::Export {
+            account,
+            with_secrets,
+        } => export(&accounts, &stored, account, secrets(*with_secrets)),
+        Request::Apply { document } => {
+            let plans = stored.iter().map(|stored| Ok(accounts.open(stored)?.plan));
+            let directory = Directory::new(plans.collect::<anyhow::Result<Vec<_>>>()?);
+            let before = find(&stored, &accounts::name_in(document)?);
+            let checked = accounts.check(document, before.as_ref(), &directory)?;
+            let (name, sealed) = accounts.seal(&checked)?;
+            let saved = writer.save_account(&name, &sealed, Clock::start().now())?;
+            accounts.open(&saved)?;
+            Ok(format!(
+                "{}stored `{}` as version {}",
+                checked.warnings, saved.name, saved.version
+            ))
+        }
+    }
+}
+
+/// Makes the folder, for its owner alone.
+pub fn prepare_data_dir(data_dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .with_context(|| format!("cannot make the data folder {}", data_dir.display()))
+}
+
+/// Where the database of a data folder is.
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("switchhook.db")
+}
+
+/// What checks and seals, with the key of the data folder.
+pub fn open_accounts(settings: &Settings) -> anyhow::Result<Accounts> {
+    let seal = account::Seal::open_or_create(&settings.data_dir.join("secret.key"))?;
+    Ok(Accounts::new(
+        seal,
+        hooks::guard::Guard::new(settings.hooks.allow.clone()),
+    ))
+}
+
+fn export(
+    accounts: &Accounts,
+    stored: &[AccountDocument],
+    name: &str,
+    secrets: Secrets,
+) -> anyhow::Result<String> {
+    let document = find(stored, name).ok_or_else(|| {
+        let names: Vec<_> = stored.iter().map(|stored| stored.name.as_str()).collect();
+        anyhow::anyhow!(
+            "there is no account `{name}`; there is: {}",
+            names.join(", ")
+        )
+    })?;
+    accounts.export(&document, secrets)
+}
+
+fn find(stored: &[AccountDocument], name: &str) -> Option<AccountDocument> {
+    stored.iter().find(|stored| stored.name == name).cloned()
+}
+
+fn secrets(with_secrets: bool) -> Secrets {
+    if with_secrets {
+        Secrets::Shown
+    } else {
+        Secrets::Hashed
+    }
+}

@@ -1,0 +1,502 @@
+//! The server put together: what starts in which order, and how it stops.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use engine::Engine;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+use sip::{FlowId, RegistrarLimits};
+use store::{Reader, Writer};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+
+use crate::accounts::Account;
+use crate::clock::{self, Clock};
+use crate::control::{self, Door};
+use crate::directory::{Directory, Live};
+use crate::dns::Dns;
+use crate::drive::{self, Drive, Gauges, Message};
+use crate::hooks::deliver;
+use crate::ledger::{self, Ledger};
+use crate::metrics::{Kind, Metrics};
+use crate::net::stream::Patience;
+use crate::net::tcp::{self, Streams};
+use crate::net::udp::UdpPort;
+use crate::ready::{Part, Readiness};
+use crate::record::Recorder;
+use crate::rtp::{self, RtpSettings};
+use crate::settings::Settings;
+use crate::{api, inbox};
+
+/// Where a running server listens, as written to `run.json` in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    /// The first UDP address.
+    pub sip_udp: SocketAddr,
+    /// The first TCP address, if any.
+    pub sip_tcp: Option<SocketAddr>,
+    /// API, health and metrics.
+    pub http: SocketAddr,
+}
+
+/// A running server.
+pub struct Server {
+    listening: Listening,
+    door: Arc<Door>,
+    readiness: Readiness,
+    drive: Drive,
+    ledger: Ledger,
+    ledger_thread: JoinHandle<()>,
+    stop: watch::Sender<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    runtime: Runtime,
+    run_file: PathBuf,
+}
+
+/// Starts everything. When it returns, phones and clients are served.
+pub fn start(settings: &Settings) -> anyhow::Result<Server> {
+    control::prepare_data_dir(&settings.data_dir)?;
+    let clock = Clock::start();
+    let readiness = Readiness::default();
+    readiness.lost(Part::Start, "the server is starting");
+    let database = control::database_path(&settings.data_dir);
+    let mut writer = Writer::open(&database)?;
+    let reader = Reader::open(&database, READERS)?;
+    let accounts = control::open_accounts(settings)?;
+    let opened: Vec<Account> = reader
+        .accounts()?
+        .iter()
+        .map(|stored| accounts.open(stored))
+        .collect::<Result<_, _>>()?;
+    let live = Live::new(Directory::new(
+        opened.iter().map(|account| Arc::clone(&account.plan)),
+    ));
+    let recovered = ledger::recover(&mut writer, &live.current())?;
+    if recovered.lost_calls > 0 {
+        tracing::warn!(
+            calls = recovered.lost_calls,
+            "calls that died with the process before were closed"
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("shell")
+        .enable_all()
+        .build()?;
+    let metrics = Arc::new(Metrics::default());
+    let (to_deliver, deliver_inbox) = mpsc::channel(deliver::CAPACITY_MESSAGES);
+    let (ledger, ledger_thread) = ledger::start(ledger::Parts {
+        writer,
+        reader: reader.clone(),
+        fold: recovered.fold,
+        clock: clock.clone(),
+        accounts: live.clone(),
+        deliver: to_deliver.clone(),
+        readiness: readiness.clone(),
+        metrics: Arc::clone(&metrics),
+    })?;
+    let (stop, stopped) = watch::channel(());
+    let dns = Dns::default();
+    let mut tasks = Vec::new();
+    let delivery = deliver::Parts {
+        clock: clock.clone(),
+        accounts: live.clone(),
+        ledger: ledger.clone(),
+        metrics: Arc::clone(&metrics),
+        dns: dns.clone(),
+    };
+    tasks.push(runtime.spawn(deliver::run(
+        delivery,
+        settings.hooks.clone(),
+        deliver_inbox,
+        stopped.clone(),
+    )));
+    to_deliver
+        .blocking_send(deliver::Message::Backlogs(reader.backlogs()?))
+        .context("webhook delivery ended at once")?;
+
+    let not_before = recovered.not_before;
+    let network = Network {
+        settings,
+        clock: &clock,
+        runtime: &runtime,
+        ledger: &ledger,
+        dns: &dns,
+    };
+    let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
+    observe(&metrics, &drive.gauges());
+
+    let http = runtime
+        .block_on(tokio::net::TcpListener::bind(settings.http.listen))
+        .with_context(|| format!("cannot listen for HTTP at {}", settings.http.listen))?;
+    let listening = Listening {
+        sip_udp,
+        sip_tcp,
+        http: http.local_addr()?,
+    };
+    let api = api::Parts {
+        clock: clock.clone(),
+        accounts: live.clone(),
+        reader: reader.clone(),
+        readiness: readiness.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let router = api::router(api, &settings.http);
+    tasks.push(runtime.spawn(api::serve::serve(http, router, metrics, stopped)));
+    let door = Arc::new(Door {
+        accounts,
+        reader,
+        ledger: ledger.clone(),
+        live,
+        drive: drive.messages(),
+        clock: clock.clone(),
+        turn: tokio::sync::Mutex::new(()),
+    });
+    let _guard = runtime.enter();
+    let socket = control::listen(&settings.data_dir)?;
+    tasks.push(runtime.spawn(control::serve(socket, Arc::clone(&door))));
+    tasks.push(runtime.spawn(follow_wall_time(clock)));
+    drop(_guard);
+
+    readiness.found(Part::Start);
+    let run_file = settings.data_dir.join("run.json");
+    write_whole(&run_file, &serde_json::to_vec(&listening)?)?;
+    Ok(Server {
+        listening,
+        door,
+        readiness,
+        drive,
+        ledger,
+        ledger_thread,
+        stop,
+        tasks,
+        runtime,
+        run_file,
+    })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// The runtime of its tasks.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Puts a document into force, as the command line does.
+    pub fn apply(&self, document: &str) -> anyhow::Result<String> {
+        self.runtime.block_on(self.door.apply_document(document))
+    }
+
+    /// Takes no new calls, lets those in progress end for at most `drain`, and writes everything down.
+    pub fn stop(self, drain: Duration) -> anyhow::Result<()> {
+        self.readiness
+            .lost(Part::Stop, "the server is being stopped");
+        self.drive.stop(drain);
+        // In this order: the last events are committed, and what they cause is delivered after the
+        // next start if not now.
+        self.ledger.stop();
+        if self.ledger_thread.join().is_err() {
+            tracing::error!("the ledger had panicked");
+        }
+        drop(self.stop);
+        for task in self.tasks {
+            task.abort();
+        }
+        self.runtime.shutdown_timeout(RUNTIME_PATIENCE);
+        std::fs::remove_file(&self.run_file).context("cannot remove run.json")
+    }
+}
+
+/// Everything between the network and the ledger.
+struct Network<'a> {
+    settings: &'a Settings,
+    clock: &'a Clock,
+    runtime: &'a Runtime,
+    ledger: &'a Ledger,
+    dns: &'a Dns,
+}
+
+impl Network<'_> {
+    fn start(
+        &self,
+        accounts: Vec<Account>,
+        not_before: ::clock::Time,
+    ) -> anyhow::Result<(Drive, SocketAddr, Option<SocketAddr>)> {
+        let (messages, inbox) = inbox::channel(drive::INBOX_LIMIT)?;
+        let udp = self.bind_udp()?;
+        let sip_udp = udp
+            .first()
+            .map(UdpPort::local)
+            .context("sip.udp names no address")?;
+        let first_stream = FlowId(udp.len() as u64 + 1);
+        let streams = self.streams(messages.clone(), first_stream);
+        let tcp: Vec<SocketAddr> = self
+            .settings
+            .sip
+            .tcp
+            .0
+            .iter()
+            .map(|address| streams.listen(*address))
+            .collect::<Result<_, _>>()?;
+        let advertised = self
+            .settings
+            .sip
+            .advertise
+            .0
+            .unwrap_or_else(|| reachable_at(sip_udp.ip()));
+        let contacts = sip::Contacts {
+            udp: SocketAddr::new(advertised, sip_udp.port()),
+            tcp: SocketAddr::new(
+                advertised,
+                tcp.first().map_or(sip_udp.port(), SocketAddr::port),
+            ),
+        };
+        let engine_settings = self.engine_settings(contacts, not_before)?;
+        let recorder = self.recorder(&engine_settings)?;
+        let wake = messages.clone();
+        let rtp = rtp::start(&self.rtp_settings(sip_udp.ip()), self.clock, move || {
+            if wake.send(Message::MediaNews).is_err() {
+                tracing::error!("the drive loop is too far behind to hear of the media threads");
+            }
+        })?;
+        for account in accounts {
+            let message = Message::Apply {
+                draft: account.draft,
+                plan: account.plan,
+            };
+            if messages.send(message).is_err() {
+                anyhow::bail!("more accounts than fit into the drive loop's inbox");
+            }
+        }
+        let drive = drive::start(drive::Parts {
+            engine: Engine::new(engine_settings),
+            udp,
+            clock: self.clock.clone(),
+            inbox,
+            rtp: Arc::new(rtp),
+            streams,
+            ledger: self.ledger.clone(),
+            dns: self.dns.clone(),
+            runtime: self.runtime.handle().clone(),
+            recorder,
+        })?;
+        Ok((drive, sip_udp, tcp.first().copied()))
+    }
+
+    fn bind_udp(&self) -> anyhow::Result<Vec<UdpPort>> {
+        let bind = |(flow, address): (u64, &SocketAddr)| UdpPort::bind(*address, FlowId(flow));
+        Ok((1..)
+            .zip(&self.settings.sip.udp.0)
+            .map(bind)
+            .collect::<Result<_, _>>()?)
+    }
+
+    fn streams(&self, messages: inbox::Sender<Message>, first_flow: FlowId) -> Streams {
+        let limits = &self.settings.sip.limits;
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        Streams::new(
+            self.runtime.handle().clone(),
+            messages,
+            first_flow,
+            tcp::Limits {
+                connections: limits.tcp_connections as usize,
+                per_address: limits.tcp_connections_per_address as usize,
+            },
+            Patience {
+                idle: seconds(limits.tcp_idle_seconds),
+                message: seconds(limits.tcp_message_seconds),
+                write: seconds(limits.tcp_write_seconds),
+            },
+        )
+    }
+
+    fn engine_settings(
+        &self,
+        contacts: sip::Contacts,
+        not_before: ::clock::Time,
+    ) -> anyhow::Result<engine::Settings> {
+        let random = SystemRandom::new();
+        let (mut seed, mut secret) = ([0; 8], [0; 32]);
+        random
+            .fill(&mut seed)
+            .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+        random
+            .fill(&mut secret)
+            .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+        let sip = &self.settings.sip;
+        let silence = self.settings.rtp.silence_seconds;
+        let calls = sip.limits.calls as usize;
+        Ok(engine::Settings {
+            node: 0,
+            first_call_at: not_before,
+            seed: u64::from_ne_bytes(seed),
+            secret,
+            user_agent: sip::UaConfig {
+                product: concat!("switchhook/", env!("CARGO_PKG_VERSION")).to_owned(),
+                contacts,
+                session_expires_seconds: sip.session_expires_seconds,
+                limits: sip::Limits {
+                    max_dialogs: calls * LEGS_PER_CALL,
+                    ..sip::Limits::default()
+                },
+            },
+            registrar: RegistrarLimits::default(),
+            media_address: self.settings.rtp.address.0.unwrap_or(contacts.udp.ip()),
+            silence: (silence > 0).then(|| Duration::from_secs(silence.into())),
+            keepalive: KEEPALIVE,
+        })
+    }
+
+    fn rtp_settings(&self, sip_address: IpAddr) -> RtpSettings {
+        RtpSettings {
+            threads: self.settings.rtp.threads,
+            address: sip_address,
+            ports: self.settings.rtp.ports.0.clone(),
+            ..RtpSettings::default()
+        }
+    }
+
+    fn recorder(&self, settings: &engine::Settings) -> anyhow::Result<Option<Recorder>> {
+        if !self.settings.record_inputs {
+            return Ok(None);
+        }
+        let name = format!("inputs-{}.jsonl", self.clock.now().as_millis());
+        let path = self.settings.data_dir.join(name);
+        tracing::info!(path = %path.display(), "inputs are recorded");
+        let recorder = Recorder::create(&path, settings)
+            .with_context(|| format!("cannot record inputs to {}", path.display()))?;
+        Ok(Some(recorder))
+    }
+}
+
+/// The address by which others reach a socket bound to `bound`: itself, or for a wildcard the one
+/// that packets to the outside leave from. Nothing is sent to find out.
+fn reachable_at(bound: IpAddr) -> IpAddr {
+    if !bound.is_unspecified() {
+        return bound;
+    }
+    let outside = SocketAddr::from(([192, 0, 2, 1], 9));
+    let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect(outside)?;
+        socket.local_addr()
+    });
+    probe.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+/// What the drive loop counts is shown with the rest.
+fn observe(metrics: &Metrics, gauges: &Arc<Gauges>) {
+    let show = |name, help, kind, read: fn(&Gauges) -> &AtomicU64| {
+        let gauges = Arc::clone(gauges);
+        metrics.source(name, help, kind, move || {
+            read(&gauges).load(Ordering::Relaxed)
+        });
+    };
+    show(
+        "switchhook_calls",
+        "Calls in progress.",
+        Kind::Gauge,
+        |gauges| &gauges.calls,
+    );
+    show(
+        "switchhook_legs",
+        "Legs of calls in progress.",
+        Kind::Gauge,
+        |gauges| &gauges.legs,
+    );
+    show(
+        "switchhook_registrations",
+        "Registered contacts.",
+        Kind::Gauge,
+        |gauges| &gauges.registrations,
+    );
+    show(
+        "switchhook_sip_transactions",
+        "SIP transactions.",
+        Kind::Gauge,
+        |gauges| &gauges.transactions,
+    );
+    show(
+        "switchhook_sip_dialogs",
+        "SIP dialogs.",
+        Kind::Gauge,
+        |gauges| &gauges.dialogs,
+    );
+    show(
+        "switchhook_rtp_ports_in_stock",
+        "Bound port pairs that wait for a leg.",
+        Kind::Gauge,
+        |gauges| &gauges.ports_in_stock,
+    );
+    show(
+        "switchhook_sip_messages_received_total",
+        "SIP messages received.",
+        Kind::Counter,
+        |gauges| &gauges.messages_received,
+    );
+    show(
+        "switchhook_sip_messages_sent_total",
+        "SIP messages sent.",
+        Kind::Counter,
+        |gauges| &gauges.messages_sent,
+    );
+    show(
+        "switchhook_sip_datagrams_dropped_total",
+        "Datagrams the system did not take.",
+        Kind::Counter,
+        |gauges| &gauges.datagrams_dropped,
+    );
+    show(
+        "switchhook_passwords_refused_total",
+        "Wrong passwords and unknown users.",
+        Kind::Counter,
+        |gauges| &gauges.refused_passwords,
+    );
+    show(
+        "switchhook_faults_total",
+        "Steps of call control that failed by a fault of ours.",
+        Kind::Counter,
+        |gauges| &gauges.faults,
+    );
+}
+
+async fn follow_wall_time(clock: Clock) {
+    loop {
+        tokio::time::sleep(clock::FOLLOW_EVERY).await;
+        let ahead = clock.follow_wall_time();
+        if Duration::from_micros(ahead.unsigned_abs()) > clock::WARN_ABOVE {
+            tracing::warn!(
+                ahead_us = ahead,
+                "the wall clock was set; ours follows slowly, a restart takes it at once"
+            );
+        }
+    }
+}
+
+/// Readers of the file see all of it or nothing.
+fn write_whole(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let part = path.with_extension("part");
+    std::fs::write(&part, bytes)
+        .and_then(|()| std::fs::rename(&part, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Connections for reading.
+const READERS: usize = 2;
+/// Threads of the runtime. Its tasks only wait: HTTP, webhooks, streams, DNS.
+const RUNTIME_THREADS: usize = 1;
+/// How long tasks that ignore their end are waited for.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
+/// A call with a ring group has more, most have two.
+const LEGS_PER_CALL: usize = 4;
+/// NAT mappings for UDP live at least 30 seconds on what is in use.
+const KEEPALIVE: Duration = Duration::from_secs(25);
