@@ -31,12 +31,11 @@ impl Directory {
     }
 
     /// This directory with one plan put in or replaced.
+    #[must_use]
     pub fn with(&self, plan: Arc<Plan>) -> Self {
-        let others = self
-            .plans
-            .values()
-            .filter(|other| other.account != plan.account);
-        Self::new(others.cloned().chain([Arc::clone(&plan)]))
+        let account = plan.account;
+        let others = self.plans.values().filter(|other| other.account != account);
+        Self::new(others.cloned().chain([plan]))
     }
 
     /// The plans, by account.

@@ -16,9 +16,9 @@ const MAX_ADDRESSES: usize = 16;
 const MAX_SERVERS: usize = 8;
 /// An answer is kept at least and at most so long by those who asked.
 const SHORTEST_TTL: Duration = Duration::from_secs(30);
-const LONGEST_TTL: Duration = Duration::from_secs(3_600);
+const LONGEST_TTL: Duration = Duration::from_hours(1);
 /// An answer that says nothing of its age.
-const USUAL_TTL: Duration = Duration::from_secs(300);
+const USUAL_TTL: Duration = Duration::from_mins(5);
 /// A question is given up after this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -158,9 +158,11 @@ impl Dns {
         let mut servers: Vec<_> = found
             .answers()
             .iter()
-            .filter_map(|record| match &record.data {
-                RData::SRV(srv) => Some((srv.priority, u16::MAX - srv.weight, srv)),
-                _ => None,
+            .filter_map(|record| {
+                let RData::SRV(srv) = &record.data else {
+                    return None;
+                };
+                Some((srv.priority, u16::MAX - srv.weight, srv))
             })
             .collect();
         servers.sort_by_key(|(priority, lightness, _)| (*priority, *lightness));

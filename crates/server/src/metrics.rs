@@ -80,14 +80,6 @@ pub struct Metrics {
     pub attempts_retried: Counter,
     /// Deliveries given up.
     pub attempts_failed: Counter,
-    /// Stream connections opened, by either side.
-    pub streams_opened: Counter,
-    /// Stream connections closed, for whatever reason.
-    pub streams_closed: Counter,
-    /// Stream connections refused because of a limit.
-    pub streams_refused: Counter,
-    /// Stream connections dropped because the peer did not read, or sent no message in time.
-    pub streams_dropped: Counter,
     /// HTTP requests begun.
     pub requests_started: Counter,
     /// HTTP requests answered.
@@ -117,8 +109,10 @@ impl Metrics {
     /// All values in Prometheus's text form.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(4096);
-        for (name, help, counter) in self.counters() {
-            family(&mut text, (name, help, Kind::Counter), counter.value());
+        let groups = [&self.ledger()[..], &self.hooks()[..], &self.edges()[..]];
+        for (name, help, counter) in groups.into_iter().flatten() {
+            let name = format!("switchhook_{name}_total");
+            family(&mut text, (&name, help, Kind::Counter), counter.value());
         }
         let seconds = Duration::from_micros(self.commit_time.0.load(Ordering::Relaxed));
         let name = "switchhook_commit_seconds_total";
@@ -142,91 +136,80 @@ impl Metrics {
         text
     }
 
-    fn counters(&self) -> [(&'static str, &'static str, &Counter); 16] {
+    fn ledger(&self) -> [Named<'_>; 6] {
         [
             (
-                "switchhook_events_taken_total",
+                "events_taken",
                 "Events that the ledger took.",
                 &self.events_taken,
             ),
             (
-                "switchhook_events_committed_total",
+                "events_committed",
                 "Events committed.",
                 &self.events_committed,
             ),
             (
-                "switchhook_events_lost_total",
+                "events_lost",
                 "Events that found no room.",
                 &self.events_lost,
             ),
+            ("commits", "Transactions committed.", &self.commits),
             (
-                "switchhook_commits_total",
-                "Transactions committed.",
-                &self.commits,
-            ),
-            (
-                "switchhook_commits_failed_total",
+                "commits_failed",
                 "Transactions that failed.",
                 &self.commits_failed,
             ),
             (
-                "switchhook_deliveries_created_total",
-                "Webhook deliveries to be made.",
+                "deliveries_created",
+                "Webhooks to be sent.",
                 &self.deliveries_created,
             ),
+        ]
+    }
+
+    fn hooks(&self) -> [Named<'_>; 4] {
+        [
             (
-                "switchhook_attempts_started_total",
-                "Delivery attempts begun.",
+                "attempts_started",
+                "Webhook attempts begun.",
                 &self.attempts_started,
             ),
             (
-                "switchhook_attempts_delivered_total",
+                "attempts_delivered",
                 "Attempts that were taken.",
                 &self.attempts_delivered,
             ),
             (
-                "switchhook_attempts_retried_total",
+                "attempts_retried",
                 "Attempts to be made again.",
                 &self.attempts_retried,
             ),
             (
-                "switchhook_attempts_failed_total",
-                "Deliveries given up.",
+                "attempts_failed",
+                "Webhooks given up.",
                 &self.attempts_failed,
             ),
+        ]
+    }
+
+    fn edges(&self) -> [Named<'_>; 2] {
+        [
             (
-                "switchhook_streams_opened_total",
-                "TCP connections opened.",
-                &self.streams_opened,
-            ),
-            (
-                "switchhook_streams_closed_total",
-                "TCP connections closed.",
-                &self.streams_closed,
-            ),
-            (
-                "switchhook_streams_refused_total",
-                "TCP connections over a limit.",
-                &self.streams_refused,
-            ),
-            (
-                "switchhook_streams_dropped_total",
-                "TCP connections dropped by us.",
-                &self.streams_dropped,
-            ),
-            (
-                "switchhook_requests_started_total",
+                "requests_started",
                 "HTTP requests begun.",
                 &self.requests_started,
             ),
             (
-                "switchhook_requests_answered_total",
+                "requests_answered",
                 "HTTP requests answered.",
                 &self.requests_answered,
             ),
         ]
     }
 }
+
+/// Name, help and value of a counter.
+type Named<'a> = (&'static str, &'static str, &'a Counter);
 
 fn family(
     text: &mut String,

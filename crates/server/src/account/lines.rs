@@ -48,36 +48,38 @@ enum Level {
 
 impl Lines {
     /// Of a text that was read before. Where it cannot be read on, the table ends.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum is open")]
     fn of(text: &str) -> Self {
         let mut lines = BTreeMap::from([(String::new(), 1)]);
         let mut levels: Vec<Level> = Vec::new();
         for step in Parser::new_from_str(text) {
             let Ok((event, span)) = step else { break };
             let line = span.start.line();
-            match event {
-                Event::Scalar(value, ..) => {
-                    if let Some((path, line)) = scalar(&mut levels, &value, line) {
-                        lines.entry(path).or_insert(line);
-                    }
-                }
+            let begun = match event {
+                Event::Scalar(value, ..) => Some(scalar(&mut levels, &value)),
                 Event::SequenceStart(..) => {
                     let path = begin(&mut levels);
-                    lines.entry(path.clone()).or_insert(line);
-                    levels.push(Level::List { path, next: 0 });
+                    levels.push(Level::List {
+                        path: path.clone(),
+                        next: 0,
+                    });
+                    Some(path)
                 }
                 Event::MappingStart(..) => {
                     let path = begin(&mut levels);
-                    lines.entry(path.clone()).or_insert(line);
-                    levels.push(Level::Key { path });
+                    levels.push(Level::Key { path: path.clone() });
+                    Some(path)
                 }
-                Event::Alias(_) => {
-                    begin(&mut levels);
-                }
+                Event::Alias(_) => Some(begin(&mut levels)),
                 Event::SequenceEnd | Event::MappingEnd => {
                     levels.pop();
+                    None
                 }
-                // The beginnings and ends of documents, and metadata.
-                _ => {}
+                // Beginnings and ends of documents, and metadata: nothing that has a path.
+                _ => None,
+            };
+            if let Some(path) = begun {
+                lines.entry(path).or_insert(line);
             }
         }
         Self(lines)
@@ -99,24 +101,24 @@ impl Lines {
 }
 
 /// A key or a plain value: the path it stands for.
-fn scalar(levels: &mut [Level], value: &str, line: usize) -> Option<(String, usize)> {
-    if let Some(level @ Level::Key { .. }) = levels.last_mut() {
-        let Level::Key { path: map } = level else {
-            return None;
-        };
-        let map = std::mem::take(map);
-        let path = if map.is_empty() {
-            value.to_owned()
-        } else {
-            format!("{map}.{value}")
-        };
-        *level = Level::Value {
-            map,
-            path: path.clone(),
-        };
-        return Some((path, line));
-    }
-    Some((begin(levels), line))
+fn scalar(levels: &mut [Level], value: &str) -> String {
+    let Some(level @ Level::Key { .. }) = levels.last_mut() else {
+        return begin(levels);
+    };
+    let Level::Key { path: map } = level else {
+        return String::new();
+    };
+    let map = std::mem::take(map);
+    let path = if map.is_empty() {
+        value.to_owned()
+    } else {
+        format!("{map}.{value}")
+    };
+    *level = Level::Value {
+        map,
+        path: path.clone(),
+    };
+    path
 }
 
 /// The path of the value that begins here; the level goes on behind it.

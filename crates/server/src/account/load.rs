@@ -65,6 +65,7 @@ pub fn load(text: &str) -> Result<Draft, DocumentError> {
 
 /// The same error in our words. The library's own rendering quotes the lines around it, and a
 /// password may stand there.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
 fn told(error: &YamlError) -> DocumentError {
     let line = error.location().map_or(0, |location| location.line());
     match error {

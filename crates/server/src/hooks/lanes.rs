@@ -241,9 +241,9 @@ impl Lanes {
                 } else {
                     Backlog::Behind(newest)
                 };
-                deliveries
-                    .into_iter()
-                    .for_each(|delivery| self.hold(delivery));
+                for delivery in deliveries {
+                    self.hold(delivery);
+                }
             }
             Part::LateUntil(_) => {
                 let next = endpoint.late.next().into_iter().chain(next_late).min();
@@ -256,9 +256,9 @@ impl Lanes {
                 if none {
                     self.late_timers.extend(next.map(|due| (due, key.clone())));
                 }
-                deliveries
-                    .into_iter()
-                    .for_each(|delivery| self.hold(delivery));
+                for delivery in deliveries {
+                    self.hold(delivery);
+                }
             }
         }
     }

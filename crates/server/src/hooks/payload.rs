@@ -11,6 +11,7 @@ use crate::stamp::Stamp;
 
 /// What every event of a user's call tells.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 struct Call<'a> {
     r#type: &'static str,
     unique_call_id: String,

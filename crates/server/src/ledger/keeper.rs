@@ -84,7 +84,9 @@ impl Keeper {
             if is_due || !orders.is_empty() || self.stop == Stop::Yes {
                 self.commit();
             }
-            orders.into_iter().for_each(|order| self.obey(order));
+            for order in orders {
+                self.obey(order);
+            }
             if self.stop == Stop::Yes {
                 return;
             }
@@ -123,10 +125,9 @@ impl Keeper {
         self.metrics.events_taken.add(taken.items.len() as u64);
         if !taken.items.is_empty() {
             self.refresh_directory();
-            taken
-                .items
-                .into_iter()
-                .for_each(|item| self.fold_item(item));
+            for item in taken.items {
+                self.fold_item(item);
+            }
             // A webhook goes at once after a quiet time, else when the window since the last is over.
             let tells = !self.batch.deliveries.is_empty();
             let hooks_due = (self.committed_at + HOOK_WINDOW).max(now);

@@ -47,7 +47,7 @@ pub fn recover(writer: &mut Writer, directory: &Directory) -> Result<Recovered, 
     }
     // Nobody delivers yet: the outbox is read when delivery starts.
     writer.commit(&batch)?;
-    let last_second = writer.last_call_id()?.map(|call| call.second());
+    let last_second = writer.last_call_id()?.map(pbx::CallId::second);
     let behind_ids = last_second.map_or(Time::ZERO, |second| Time::from_secs(second + 1));
     Ok(Recovered {
         fold,

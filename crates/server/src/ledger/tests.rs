@@ -14,7 +14,7 @@ pub(crate) const ACCOUNT: AccountId = AccountId(1);
 const START: Time = Time::from_secs(1_569_943_875);
 
 /// An account with one user and these endpoints.
-pub(crate) fn directory(webhooks: serde_json::Value) -> Directory {
+pub(crate) fn directory(webhooks: &serde_json::Value) -> Directory {
     let draft: Draft = serde_json::from_value(json!({
         "account": "acme", "country": "AU", "domain": "acme.example",
         "users": [{"number": "1010", "name": "John Smith"}],
@@ -25,7 +25,7 @@ pub(crate) fn directory(webhooks: serde_json::Value) -> Directory {
 }
 
 fn crm() -> Directory {
-    directory(json!([{
+    directory(&json!([{
         "name": "crm", "url": "https://crm.example/", "secret_token": "s",
         "triggers": ["user_inbound", "user_inbound_completed"],
     }]))
@@ -160,7 +160,7 @@ fn a_call_becomes_a_row_and_the_deliveries_that_are_ticked() {
 
 #[test]
 fn what_nobody_waits_for_is_committed_within_the_window() {
-    let world = world(directory(json!([])));
+    let world = world(directory(&json!([])));
     let begun = Instant::now();
     world.ledger.push(call_events(CallId(1)));
     while world.metrics.events_committed.value() < 5 {

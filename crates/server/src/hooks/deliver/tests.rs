@@ -169,7 +169,7 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
     let path = folder.path().join("db");
     let writer = Writer::open(&path).unwrap();
     let reader = Reader::open(&path, 2).unwrap();
-    let accounts = Live::new(directory(json!(webhooks)));
+    let accounts = Live::new(directory(&json!(webhooks)));
     let (deliver, messages) = mpsc::channel(CAPACITY_MESSAGES);
     let metrics = Arc::<Metrics>::default();
     let backlogs = reader.backlogs().unwrap();

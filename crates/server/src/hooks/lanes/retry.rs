@@ -9,17 +9,17 @@ use super::Outcome;
 use super::endpoint::Held;
 
 /// How long a lane waits for its head (contract §2.3).
-const LANE_PATIENCE: Duration = Duration::from_secs(120);
+const LANE_PATIENCE: Duration = Duration::from_mins(2);
 /// Pauses between the attempts of one delivery (contract §2.3).
 const PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(600),
-    Duration::from_secs(3_600),
-    Duration::from_secs(21_600),
+    Duration::from_mins(1),
+    Duration::from_mins(10),
+    Duration::from_hours(1),
+    Duration::from_hours(6),
 ];
 /// A receiver's `Retry-After` is honoured up to here.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(21_600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(6);
 /// Pauses vary by so much either way, so that receivers are not hit in step.
 const JITTER_PERCENT: u64 = 10;
 
