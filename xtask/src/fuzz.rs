@@ -3,6 +3,7 @@
 //! They are built with the stable compiler and libFuzzer's coverage switches, so that nobody needs
 //! `cargo fuzz` or a nightly toolchain; `cargo fuzz run TARGET` works too where those are present.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -44,8 +45,10 @@ fn instrumented(verb: &str) -> Command {
     command
 }
 
-/// Runs one target for so many seconds; it fails on a crash, a hang or too much memory.
-pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
+/// Runs one target for so many minutes; it fails on a crash, a hang or too much memory.
+///
+/// Zero would be for ever to libFuzzer.
+pub(crate) fn run(target: &str, minutes: NonZeroU64) -> Result<()> {
     let corpus = root().join("fuzz/corpus").join(target);
     let artifacts = root().join("fuzz/artifacts").join(target);
     for folder in [&corpus, &artifacts] {
@@ -61,7 +64,7 @@ pub(crate) fn run(target: &str, seconds: u64) -> Result<()> {
     if words.is_file() {
         fuzz.arg(format!("-dict={}", words.display()));
     }
-    fuzz.arg(format!("-max_total_time={seconds}"))
+    fuzz.arg(format!("-max_total_time={}", minutes.get() * 60))
         .arg(format!("-max_len={INPUT_BYTES}"))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))

@@ -52,7 +52,7 @@ fn run() -> Result<()> {
     match arguments.as_slice() {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
-        ["fuzz", target, minutes] => fuzz::run(target, minutes.parse::<u64>()? * 60),
+        ["fuzz", target, minutes] => fuzz::run(target, minutes.parse()?),
         ["sim", seed] => test::replay(seed),
         ["soak"] => soak::run(soak::DEFAULT_FUZZ_MINUTES),
         ["soak", minutes] => soak::run(minutes.parse()?),

@@ -1,5 +1,7 @@
 //! `cargo xtask soak`: the runs that are too long for every change.
 
+use std::num::NonZeroU64;
+
 use anyhow::Result;
 
 use crate::command::{cargo, check_tests};
@@ -7,7 +9,7 @@ use crate::steps::Steps;
 use crate::{fuzz, test};
 
 /// Minutes of fuzzing for each target unless told otherwise.
-pub(crate) const DEFAULT_FUZZ_MINUTES: u64 = 1;
+pub(crate) const DEFAULT_FUZZ_MINUTES: NonZeroU64 = NonZeroU64::MIN;
 
 /// Worlds of the simulator.
 const SEEDS: &str = "10000";
@@ -16,12 +18,12 @@ const SEEDS: &str = "10000";
 const KILLS: &str = "200";
 
 /// Fuzzes, simulates and kills; closes with the counts.
-pub(crate) fn run(fuzz_minutes: u64) -> Result<()> {
+pub(crate) fn run(fuzz_minutes: NonZeroU64) -> Result<()> {
     let mut steps = Steps::begin();
     steps.step("fuzz targets build", fuzz::build);
     for target in fuzz::targets()? {
         steps.step(&format!("fuzz {target}"), || {
-            fuzz::run(&target, fuzz_minutes * 60)
+            fuzz::run(&target, fuzz_minutes)
         });
     }
     steps.step("simulation", || test::simulate(&["--seeds", SEEDS]));
