@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clock::Time;
-use pbx::cdr::{Side, UserCall, UserCallKind};
+use pbx::cdr::{Side, UserCall};
 use pbx::{AccountId, CallId};
 
 /// Rows in one page at most.
@@ -89,15 +89,7 @@ impl Position {
             call_start_at: Time::from_millis(row.call_start_at.as_millis()),
             call: row.call,
             user_number: row.user_number.clone(),
-            side: side_of(row.kind),
+            side: row.kind.side(),
         }
-    }
-}
-
-/// The part a kind of row tells of.
-pub(crate) fn side_of(kind: UserCallKind) -> Side {
-    match kind {
-        UserCallKind::UserInboundAnswered | UserCallKind::UserInboundMissed => Side::Inbound,
-        UserCallKind::UserOutboundAnswered | UserCallKind::UserOutboundUnanswered => Side::Outbound,
     }
 }

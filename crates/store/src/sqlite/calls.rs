@@ -12,7 +12,6 @@ use super::counters::Changes;
 use super::subjects::Subjects;
 use super::value::{account, call, int, millis, optional_time, time, unsigned};
 use crate::error::StoreError;
-use crate::query::side_of;
 
 /// The columns [`read`] takes.
 pub(super) const COLUMNS: &str = "account, call, side, answered, caller_id, caller_name, \
@@ -55,7 +54,7 @@ pub(super) fn write(
 fn last_of_each(rows: &[UserCall]) -> BTreeMap<(AccountId, CallId, &str, Side), &UserCall> {
     let mut last = BTreeMap::<_, &UserCall>::new();
     for row in rows {
-        let key = (row.account, row.call, &*row.user_number, side_of(row.kind));
+        let key = (row.account, row.call, &*row.user_number, row.kind.side());
         let slot = last.entry(key).or_insert(row);
         if !slot.listed {
             *slot = row;
@@ -70,7 +69,7 @@ fn upsert(connection: &Connection, subject: i64, row: &UserCall) -> Result<bool,
         subject,
         millis(row.call_start_at),
         int(row.call.0),
-        side_number(side_of(row.kind)),
+        side_number(row.kind.side()),
         row.listed,
         row.account.0,
         row.user_number,

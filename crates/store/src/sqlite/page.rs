@@ -17,7 +17,7 @@ use super::subjects::{self, User};
 use super::value::{int, millis, millis_up, unsigned};
 use crate::counts::{HOUR_MS, Slot};
 use crate::error::StoreError;
-use crate::query::{MAX_PAGE_ROWS, Order, Page, Position, UserCallQuery, side_of};
+use crate::query::{MAX_PAGE_ROWS, Order, Page, Position, UserCallQuery};
 
 /// Cuts the page that the query asks for.
 pub(super) fn user_calls(
@@ -299,7 +299,7 @@ fn order(one: &UserCall, other: &UserCall) -> Ordering {
     key(one)
         .cmp(&key(other))
         .then_with(|| one.user_number.cmp(&other.user_number))
-        .then_with(|| side_of(one.kind).cmp(&side_of(other.kind)))
+        .then_with(|| one.kind.side().cmp(&other.kind.side()))
 }
 
 fn index(number: u64, rows: &[UserCall]) -> usize {

@@ -1,0 +1,216 @@
+//! How long a page of 100 calls takes at 10,000,000 rows: of one user, of ten, of everyone; at any
+//! offset, with and without dates, behind a cursor.
+//!
+//! `cargo run --release -p store --example paging [ROWS] [FOLDER]`
+//!
+//! The rows are committed user by user while two indexes are away; they are made afterwards. The
+//! folder is removed at the end.
+#![expect(
+    clippy::print_stdout,
+    reason = "a program that measures tells what it found"
+)]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clock::Time;
+use pbx::cdr::{UserCall, UserCallKind};
+use pbx::{AccountId, CallId};
+use rusqlite::Connection;
+use store::{Batch, Order, Position, Reader, UserCallQuery, Writer};
+
+const ACCOUNT: AccountId = AccountId(1);
+const ROWS: u64 = 10_000_000;
+const USERS: u64 = 200;
+const ROWS_PER_USER_AND_DAY: u64 = 50;
+/// 2024-01-01T00:00:00Z.
+const FIRST_SECOND: u64 = 1_704_067_200;
+const DAY_SECONDS: u64 = 86_400;
+const ROWS_PER_BATCH: u64 = 20_000;
+const PAGE: u32 = 100;
+const QUERIES: usize = 3_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let rows = std::env::args()
+        .nth(1)
+        .map_or(Ok(ROWS), |text| text.parse())?;
+    let parent = std::env::args()
+        .nth(2)
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::tempdir_in(parent)?;
+    let path = folder.path().join("switchhook.db");
+    let begun = Instant::now();
+    let writer = build(&path, rows / USERS)?;
+    let size = std::fs::metadata(&path)?.len() / 1_000_000;
+    println!("{rows} rows, {size} MB, built in {:.0?}", begun.elapsed());
+    let reader = Reader::open(&path, 1)?;
+    let mut dice = Dice(1);
+    for (name, users) in [("one user", 1), ("ten users", 10), ("everyone", 0)] {
+        measure(&reader, name, &mut dice, |dice| query(dice, users, rows))?;
+        measure(&reader, &format!("{name}, one month"), &mut dice, |dice| {
+            let query = query(dice, users, rows);
+            in_a_month(dice, query, rows)
+        })?;
+        measure(
+            &reader,
+            &format!("{name}, behind a cursor"),
+            &mut dice,
+            |dice| {
+                let query = query(dice, users, rows);
+                behind(dice, query, rows)
+            },
+        )?;
+    }
+    drop(writer);
+    Ok(())
+}
+
+/// Fills the database. The writer is returned, since readers need the log it holds open.
+fn build(path: &Path, rows_per_user: u64) -> Result<Writer, Box<dyn Error>> {
+    let mut writer = Writer::open(path)?;
+    let connection = Connection::open(path)?;
+    let indexes = take_indexes(&connection)?;
+    for user in 0..USERS {
+        let mut next = 0;
+        while next < rows_per_user {
+            let end = (next + ROWS_PER_BATCH).min(rows_per_user);
+            let rows = (next..end).map(|number| row(user, number)).collect();
+            writer.commit(&Batch {
+                rows,
+                ..Batch::default()
+            })?;
+            next = end;
+        }
+    }
+    connection.execute_batch("PRAGMA cache_size = -500000")?;
+    for index in indexes {
+        connection.execute_batch(&index)?;
+    }
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(writer)
+}
+
+/// Drops the secondary indexes of the rows and returns how they were made.
+fn take_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let of_rows =
+        "FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'user_calls' AND sql > ''";
+    let list = |column: &str| -> rusqlite::Result<Vec<String>> {
+        let mut statement = connection.prepare(&format!("SELECT {column} {of_rows}"))?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect()
+    };
+    let (names, made_by) = (list("name")?, list("sql")?);
+    for name in names {
+        connection.execute_batch(&format!("DROP INDEX {name}"))?;
+    }
+    Ok(made_by)
+}
+
+/// Row `number` of a user: so many a day, between eight and six.
+fn row(user: u64, number: u64) -> UserCall {
+    let (day, in_day) = (
+        number / ROWS_PER_USER_AND_DAY,
+        number % ROWS_PER_USER_AND_DAY,
+    );
+    let second = FIRST_SECOND + day * DAY_SECONDS + 28_800 + in_day * 720 + user % 720;
+    let start = Time::from_millis(second * 1_000 + number % 1_000);
+    let number = 1_000 + user;
+    UserCall {
+        account: ACCOUNT,
+        call: CallId(second * 1_000_000 + user),
+        kind: UserCallKind::UserInboundAnswered,
+        caller_id: Some(format!("613{:08}", second % 100_000_000)),
+        caller_name: None,
+        dest_number: "61298765432".into(),
+        user_name: format!("User {number}").into(),
+        user_number: number.to_string().into(),
+        call_start_at: start,
+        connected_at: Some(start),
+        ended_at: Some(start),
+        call_duration_seconds: 65,
+        conversation_duration_seconds: 60,
+        listed: true,
+    }
+}
+
+/// A page at a random offset of so many users, or of everyone.
+fn query(dice: &mut Dice, users: u64, rows: u64) -> UserCallQuery {
+    let of = if users == 0 { USERS } else { users };
+    let first = dice.roll(USERS);
+    let name = |user: u64| (1_000 + (first + user * 19) % USERS).to_string();
+    UserCallQuery {
+        users: (users > 0).then(|| (0..users).map(name).collect()),
+        order: if dice.roll(2) == 0 {
+            Order::NewestFirst
+        } else {
+            Order::OldestFirst
+        },
+        offset: dice.roll(rows / USERS * of),
+        limit: PAGE,
+        ..UserCallQuery::all(ACCOUNT)
+    }
+}
+
+fn in_a_month(dice: &mut Dice, query: UserCallQuery, rows: u64) -> UserCallQuery {
+    let days = rows / USERS / ROWS_PER_USER_AND_DAY;
+    let first = FIRST_SECOND + dice.roll(days) * DAY_SECONDS;
+    UserCallQuery {
+        from: Some(Time::from_secs(first)),
+        to_exclusive: Some(Time::from_secs(first + 30 * DAY_SECONDS)),
+        offset: query.offset / (1 + days / 30),
+        ..query
+    }
+}
+
+fn behind(dice: &mut Dice, query: UserCallQuery, rows: u64) -> UserCallQuery {
+    let place = row(dice.roll(USERS), dice.roll(rows / USERS));
+    UserCallQuery {
+        after: Some(Position::of(&place)),
+        offset: 0,
+        ..query
+    }
+}
+
+fn measure(
+    reader: &Reader,
+    name: &str,
+    dice: &mut Dice,
+    query: impl Fn(&mut Dice) -> UserCallQuery,
+) -> Result<(), Box<dyn Error>> {
+    let mut micros = Vec::with_capacity(QUERIES);
+    let mut rows = 0;
+    for _ in 0..QUERIES {
+        let query = query(dice);
+        let begun = Instant::now();
+        rows += reader.user_calls(&query)?.rows.len();
+        micros.push(begun.elapsed().as_micros());
+    }
+    micros.sort_unstable();
+    let at = |percent| {
+        micros
+            .get(QUERIES * percent / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    println!(
+        "{name}: p50 {} µs, p99 {} µs, {} rows a page",
+        at(50),
+        at(99),
+        rows / QUERIES
+    );
+    Ok(())
+}
+
+/// Numbers that look random and are the same each time (an LCG of Knuth's).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
