@@ -21,8 +21,11 @@ enum Lock {
     /// Whoever sends.
     Open,
     /// Only the latched source: the kernel drops the rest before it costs us anything, and spares a
-    /// route look-up for every packet we send.
-    Connected,
+    /// route look-up for every packet we send. What came before still waits in the socket, from
+    /// whomever it is.
+    Connected { remote: SocketAddr },
+    /// The same, and the socket was empty since: a packet's source need not be asked for.
+    Certain { remote: SocketAddr },
 }
 
 /// The longest datagram that is passed on, in bytes: more than a path of Ethernet carries.
@@ -58,19 +61,39 @@ impl Pair {
     /// with every packet.
     pub(super) fn lock(&mut self, remote: SocketAddr) {
         if rustix::net::connect(&self.rtp, &remote).is_ok() {
-            self.lock = Lock::Connected;
+            self.lock = Lock::Connected { remote };
+            self.make_certain(remote);
         }
     }
 
     /// Hears everybody again.
     pub(super) fn unlock(&mut self) {
-        if self.lock == Lock::Connected && rustix::net::connect_unspec(&self.rtp).is_ok() {
+        if self.lock != Lock::Open && rustix::net::connect_unspec(&self.rtp).is_ok() {
             self.lock = Lock::Open;
         }
     }
 
-    pub(super) fn receive_rtp(&self, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
-        receive(&self.rtp, buffer)
+    pub(super) fn receive_rtp(&mut self, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
+        match self.lock {
+            Lock::Open => receive(&self.rtp, buffer),
+            Lock::Connected { remote } => {
+                let received = receive(&self.rtp, buffer);
+                self.make_certain(remote);
+                received
+            }
+            Lock::Certain { remote } => {
+                let flags = RecvFlags::empty();
+                let (_, bytes) = rustix::net::recv(&self.rtp, buffer.as_mut_slice(), flags).ok()?;
+                (bytes <= MAX_DATAGRAM_BYTES).then_some((bytes, remote))
+            }
+        }
+    }
+
+    /// Looks whether the connected socket is empty. From then on only `remote` can be in it.
+    fn make_certain(&mut self, remote: SocketAddr) {
+        if rustix::net::recv(&self.rtp, &mut [0; 1], RecvFlags::PEEK) == Err(Errno::AGAIN) {
+            self.lock = Lock::Certain { remote };
+        }
     }
 
     pub(super) fn receive_rtcp(&self, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
@@ -80,8 +103,10 @@ impl Pair {
     /// Sends from the RTP port; whether the kernel took it.
     pub(super) fn send_rtp(&self, datagram: &[u8], to: SocketAddr) -> Sent {
         let sent = match self.lock {
-            Lock::Connected => rustix::net::send(&self.rtp, datagram, SendFlags::empty()),
             Lock::Open => rustix::net::sendto(&self.rtp, datagram, SendFlags::empty(), &to),
+            Lock::Connected { .. } | Lock::Certain { .. } => {
+                rustix::net::send(&self.rtp, datagram, SendFlags::empty())
+            }
         };
         Sent::from(sent)
     }

@@ -301,6 +301,24 @@ fn a_stranger_is_not_heard_and_a_phone_behind_a_nat_is() {
 }
 
 #[test]
+fn what_a_stranger_sent_before_the_peer_was_known_is_not_passed_on() {
+    let mut server = Server::start(14, |_| ());
+    let Call { a, b, at_a, at_b } = server.call();
+    let to = server.rtp_of(at_a);
+    let stranger = Phone::at(Ipv4Addr::new(127, 0, 78, 3));
+    for sequence in 0..40 {
+        stranger.speak(to, [900, 901]);
+        a.speak(to, [sequence]);
+        stranger.speak(to, [902]);
+    }
+    for sequence in 0..40 {
+        b.hear(sequence);
+    }
+    assert!(b.hears_nothing());
+    assert_eq!(server.release(at_b.path).packets_sent, 40);
+}
+
+#[test]
 fn a_phone_that_moves_is_heard_again_after_its_new_description() {
     let mut server = Server::start(4, |_| ());
     let Call { a, b, at_a, at_b } = server.call();
