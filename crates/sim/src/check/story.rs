@@ -1,0 +1,238 @@
+//! What the node tells of its calls: in the right order, at the right time, for the right reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Time;
+use media::PathId;
+use pbx::draft::Draft;
+use pbx::testing::Laws;
+use pbx::{AccountId, CallId, Effect, Event, Fact, LegId, Plan};
+
+use super::Cause;
+use crate::Broken;
+use crate::party::PartyId;
+
+/// How long a user rings when nobody says otherwise (docs of the account document).
+const USUAL_RING_SECONDS: u32 = 25;
+
+/// All that was told.
+#[derive(Default)]
+pub(crate) struct Story {
+    laws: BTreeMap<AccountId, Laws>,
+    calls: BTreeMap<CallId, Told>,
+    /// The longest that each user may ring.
+    ring_limits: BTreeMap<(AccountId, String), Duration>,
+    /// INVITEs that have become a call.
+    arrived: BTreeSet<(PartyId, String)>,
+    /// Parties that could not be reached for a while.
+    troubled: BTreeSet<PartyId>,
+    ended: u64,
+}
+
+/// What was told of one call.
+pub(crate) struct Told {
+    /// The plan the call began under.
+    pub(crate) plan: Option<Arc<Plan>>,
+    /// Whose INVITE it was.
+    pub(crate) caller: Option<(PartyId, String)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) legs: Vec<LegTold>,
+    ringing: BTreeMap<String, Time>,
+}
+
+/// A leg of the call, as told when its media were closed.
+#[derive(Clone, Debug)]
+pub(crate) struct LegTold {
+    pub(crate) leg: LegId,
+    pub(crate) role: String,
+    pub(crate) path: PathId,
+}
+
+impl Story {
+    /// A draft is in force: how long may its users ring?
+    pub(crate) fn knows(&mut self, account: AccountId, draft: &Draft) {
+        for user in &draft.users {
+            let own = user.ring_seconds.unwrap_or(USUAL_RING_SECONDS);
+            let objects = draft.flows.iter().flat_map(|flow| &flow.objects);
+            let in_flows = objects.filter_map(|object| {
+                let rings = object.settings.get("user")?.as_str()? == user.number;
+                let seconds = object
+                    .settings
+                    .get("ring_seconds")
+                    .and_then(|value| value.as_u64());
+                rings.then(|| seconds.unwrap_or(own.into()))
+            });
+            let longest = in_flows.chain([own.into()]).max().unwrap_or_default();
+            let limit = self
+                .ring_limits
+                .entry((account, user.number.clone()))
+                .or_default();
+            *limit = Duration::from_secs(longest).max(*limit);
+        }
+    }
+
+    /// A party cannot be reached for a while.
+    pub(crate) fn trouble(&mut self, party: PartyId) {
+        self.troubled.insert(party);
+    }
+
+    /// Whether a party was always reachable.
+    pub(crate) fn was_steady(&self, party: PartyId) -> bool {
+        !self.troubled.contains(&party)
+    }
+
+    /// Every call, oldest first.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (CallId, &Told)> {
+        self.calls.iter().map(|(id, told)| (*id, told))
+    }
+
+    /// How many calls there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.ended
+    }
+
+    /// Whether an INVITE has become a call.
+    pub(crate) fn has_arrived(&self, party: PartyId, call_id: &str) -> bool {
+        self.arrived.contains(&(party, call_id.to_owned()))
+    }
+
+    /// The node tells something.
+    pub(crate) fn event(
+        &mut self,
+        now: Time,
+        event: &Event,
+        plan: Option<Arc<Plan>>,
+        cause: &Cause,
+    ) -> Result<(), Broken> {
+        let told = |broken: String| Broken::new(format!("call {}: {broken}", event.call));
+        if event.at != now {
+            return Err(told(format!("an event of {} is told at {now}", event.at)));
+        }
+        if let Fact::LegClosed { leg, role, .. } = &event.fact {
+            return self.leg_closed(event.call, *leg, role, cause).map_err(told);
+        }
+        let effects = [Effect::Emit(event.clone())];
+        let laws = self.laws.entry(event.account).or_default();
+        laws.effects(&effects).map_err(told)?;
+        if matches!(event.fact, Fact::Arrived { .. }) {
+            self.arrives(event, plan, cause).map_err(told)?;
+        }
+        self.ended += u64::from(matches!(event.fact, Fact::Ended { .. }));
+        let known = self.calls.get_mut(&event.call);
+        let call = known.ok_or_else(|| told("it never arrived".to_owned()))?;
+        call.events.push(event.clone());
+        let limits = &self.ring_limits;
+        call.takes_in(event, cause, limits).map_err(told)
+    }
+
+    fn arrives(
+        &mut self,
+        event: &Event,
+        plan: Option<Arc<Plan>>,
+        cause: &Cause,
+    ) -> Result<(), String> {
+        let (party, call_id) = cause.caller().ok_or("it comes from no INVITE")?;
+        let caller = (party, call_id.to_owned());
+        if !self.arrived.insert(caller.clone()) {
+            return Err("one INVITE makes two calls".to_owned());
+        }
+        let told = Told {
+            plan,
+            caller: Some(caller),
+            events: Vec::new(),
+            legs: Vec::new(),
+            ringing: BTreeMap::new(),
+        };
+        self.calls.insert(event.call, told);
+        Ok(())
+    }
+
+    fn leg_closed(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        role: &str,
+        cause: &Cause,
+    ) -> Result<(), String> {
+        let Cause::Closed(path) = cause else {
+            return Err(format!("leg {leg} closes without its path"));
+        };
+        let told = self.calls.get_mut(&call).ok_or("it never arrived")?;
+        if told.legs.iter().any(|known| known.leg == leg) {
+            return Err(format!("leg {leg} closes twice"));
+        }
+        told.legs.push(LegTold {
+            leg,
+            role: role.to_owned(),
+            path: *path,
+        });
+        Ok(())
+    }
+}
+
+impl Told {
+    fn takes_in(
+        &mut self,
+        event: &Event,
+        cause: &Cause,
+        limits: &BTreeMap<(AccountId, String), Duration>,
+    ) -> Result<(), String> {
+        match &event.fact {
+            Fact::UserRinging { user, .. } => {
+                self.ringing.insert(user.number.to_string(), event.at);
+                Ok(())
+            }
+            Fact::UserAnswered { user } => {
+                self.stops_ringing(event, &user.number, limits)?;
+                accepted(cause)
+            }
+            Fact::UserEnded { user } => self.stops_ringing(event, &user.number, limits),
+            Fact::OutboundAnswered { .. } => accepted(cause),
+            Fact::Arrived { .. }
+            | Fact::OutboundStarted { .. }
+            | Fact::OutboundEnded { .. }
+            | Fact::LegClosed { .. }
+            | Fact::Ended { .. } => Ok(()),
+        }
+    }
+
+    fn stops_ringing(
+        &mut self,
+        event: &Event,
+        user: &str,
+        limits: &BTreeMap<(AccountId, String), Duration>,
+    ) -> Result<(), String> {
+        let Some(since) = self.ringing.remove(user) else {
+            return Ok(());
+        };
+        let limit = limits.get(&(event.account, user.to_owned()));
+        let rang = event.at - since;
+        match limit {
+            Some(limit) if rang > *limit => Err(format!(
+                "user {user} rings for {rang:?}, longer than {limit:?}"
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// When somebody answered, if somebody did.
+    pub(crate) fn answered_at(&self) -> Option<Time> {
+        let is_answer = |event: &&Event| {
+            matches!(
+                event.fact,
+                Fact::UserAnswered { .. } | Fact::OutboundAnswered { .. }
+            )
+        };
+        self.events.iter().find(is_answer).map(|event| event.at)
+    }
+}
+
+fn accepted(cause: &Cause) -> Result<(), String> {
+    if cause.is_acceptance() {
+        Ok(())
+    } else {
+        Err(format!("it is answered by {cause:?}"))
+    }
+}

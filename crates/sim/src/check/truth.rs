@@ -1,0 +1,369 @@
+//! When everything has come to rest: the node's record against what the parties saw. Who talked
+//! with whom, from when to when, under which numbers; and nothing that nobody saw.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clock::Time;
+use media::PathId;
+use pbx::cdr::{Change, Fold, Side as RowSide, UserCall};
+use pbx::{CallId, Direction, Fact, HangupCause};
+
+use super::expected::Expected;
+use super::{LegTold, Told};
+use crate::Broken;
+use crate::party::{Belief, End, Party, PartyId, Side};
+use crate::world::World;
+
+/// A party's belief about one of its calls.
+#[derive(Clone, Copy)]
+struct Witness<'a> {
+    party: &'a Party,
+    belief: &'a Belief,
+}
+
+/// Everything that is known of one call.
+struct Case<'a> {
+    world: &'a World,
+    told: &'a Told,
+    caller: Witness<'a>,
+    /// Who was told of each path.
+    by_path: &'a BTreeMap<PathId, Vec<Witness<'a>>>,
+    rows: Vec<UserCall>,
+}
+
+impl World {
+    /// Holds the record against the beliefs.
+    pub(crate) fn truth(&self) -> Result<(), Broken> {
+        let witnesses = || {
+            self.parties.iter().flat_map(|party| {
+                let beliefs = party.beliefs.iter();
+                beliefs.map(move |belief| Witness { party, belief })
+            })
+        };
+        let mut by_path: BTreeMap<PathId, Vec<Witness<'_>>> = BTreeMap::new();
+        for witness in witnesses() {
+            for path in &witness.belief.paths {
+                by_path.entry(*path).or_default().push(witness);
+            }
+        }
+        let mut accounted: BTreeMap<PathId, CallId> = BTreeMap::new();
+        for (id, told) in self.story.calls() {
+            let say = |broken: String| Broken::new(format!("call {id}: {broken}"));
+            accounted.extend(told.legs.iter().map(|leg| (leg.path, id)));
+            let case = self.case(told, &by_path).map_err(say)?;
+            case.check().map_err(say)?;
+        }
+        witnesses().try_for_each(|witness| self.is_accounted(witness, &accounted))
+    }
+
+    fn case<'a>(
+        &'a self,
+        told: &'a Told,
+        by_path: &'a BTreeMap<PathId, Vec<Witness<'a>>>,
+    ) -> Result<Case<'a>, String> {
+        let caller = told.caller.as_ref().and_then(|(party, call_id)| {
+            let party = self.parties.get(party.0)?;
+            let is_it = |belief: &&Belief| {
+                belief.call_id == *call_id && matches!(belief.side, Side::Calling { .. })
+            };
+            let belief = party.beliefs.iter().find(is_it)?;
+            Some(Witness { party, belief })
+        });
+        Ok(Case {
+            world: self,
+            told,
+            caller: caller.ok_or("nobody made it")?,
+            by_path,
+            rows: rows_of(told),
+        })
+    }
+
+    /// What a party saw is in the record.
+    fn is_accounted(
+        &self,
+        witness: Witness<'_>,
+        accounted: &BTreeMap<PathId, CallId>,
+    ) -> Result<(), Broken> {
+        let Witness { party, belief } = witness;
+        let unknown = belief
+            .paths
+            .iter()
+            .find(|path| !accounted.contains_key(path));
+        Broken::unless(unknown.is_none(), || {
+            format!(
+                "{} was told of {unknown:?}, which is in no record",
+                party.name
+            )
+        })?;
+        let has_arrived = self.story.has_arrived(party.id, &belief.call_id);
+        let answered_by_nobody = matches!(belief.side, Side::Calling { .. })
+            && belief.answered_at().is_some()
+            && !has_arrived;
+        Broken::unless(!answered_by_nobody, || {
+            format!("{} talks in a call that is in no record", party.name)
+        })?;
+        let turned_away = matches!(belief.end(), Some((_, End::Refused(401 | 403))));
+        Broken::unless(
+            !turned_away || !party.is_of(&self.offices) || has_arrived || self.intervened,
+            || {
+                format!(
+                    "{} was turned away though it is known: {belief:?}",
+                    party.name
+                )
+            },
+        )
+    }
+}
+
+impl<'a> Case<'a> {
+    fn check(&self) -> Result<(), String> {
+        self.numbers()?;
+        self.answer()?;
+        self.rows_tell_the_same()?;
+        self.winner()?;
+        self.end()
+    }
+
+    fn slack(&self) -> Duration {
+        self.world.weather.slack()
+    }
+
+    fn is_steady(&self, party: PartyId) -> bool {
+        self.world.story.was_steady(party)
+    }
+
+    fn numbers(&self) -> Result<(), String> {
+        let Some(plan) = &self.told.plan else {
+            return Err("its account is unknown".to_owned());
+        };
+        let Some(Fact::Arrived {
+            direction,
+            caller_id,
+            dest_number,
+            ..
+        }) = self.told.events.first().map(|event| &event.fact)
+        else {
+            return Err("it does not begin with its arrival".to_owned());
+        };
+        let told = Expected {
+            direction: *direction,
+            caller_id: caller_id.clone(),
+            dest_number: dest_number.clone(),
+        };
+        let expected = Expected::of(plan, self.caller.party, &self.caller.belief.side);
+        let expected = expected.ok_or("nobody could make it")?;
+        same("arrival", &told, &expected)?;
+        for row in &self.rows {
+            same("caller of a row", &row.caller_id, caller_id)?;
+            same("destination of a row", &row.dest_number, dest_number)?;
+        }
+        self.displays(*direction, caller_id.as_deref())
+    }
+
+    /// Every phone that rang showed the caller.
+    fn displays(&self, direction: Direction, caller_id: Option<&str>) -> Result<(), String> {
+        for leg in self
+            .called_legs()
+            .filter(|leg| leg.role.starts_with("device"))
+        {
+            for witness in self.at(leg.path) {
+                let Side::Called { shown } = &witness.belief.side else {
+                    continue;
+                };
+                let shown = shown.as_deref().map(|shown| shown.trim_start_matches('+'));
+                if direction != Direction::Outbound {
+                    same("display", &shown, &caller_id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The caller was answered when the record says so, and the other way round.
+    fn answer(&self) -> Result<(), String> {
+        let told = self.told.answered_at();
+        let seen = self.caller.belief.answered_at();
+        let is_steady = self.is_steady(self.caller.party.id);
+        match (told, seen) {
+            (None, None) => Ok(()),
+            (Some(told), Some(seen)) if told <= seen && seen - told <= self.slack() => Ok(()),
+            (Some(told), Some(seen)) if told <= seen && !is_steady => Ok(()),
+            // The answer and the caller's end have crossed.
+            (Some(told), None) => {
+                let ended = self.caller.belief.end();
+                let crossed = ended.is_some_and(|(at, _)| at <= told + self.slack());
+                if crossed || !is_steady {
+                    Ok(())
+                } else {
+                    Err(format!("told as answered, but the caller saw {ended:?}"))
+                }
+            }
+            (Some(_), Some(_)) | (None, Some(_)) => {
+                Err(format!("told as answered at {told:?}, seen as at {seen:?}"))
+            }
+        }
+    }
+
+    fn rows_tell_the_same(&self) -> Result<(), String> {
+        let ended = self.told.events.iter().find_map(|event| match event.fact {
+            Fact::Ended { .. } => Some(event.at),
+            _ => None,
+        });
+        let ended = ended.ok_or("it has no end")?;
+        for row in &self.rows {
+            let is_it = |fact: &Fact| match (fact, row.kind.side()) {
+                (Fact::UserAnswered { user }, RowSide::Inbound)
+                | (Fact::OutboundAnswered { user }, RowSide::Outbound) => {
+                    user.number == row.user_number
+                }
+                _ => false,
+            };
+            let events = self.told.events.iter();
+            let answered = events
+                .clone()
+                .find(|event| is_it(&event.fact))
+                .map(|event| event.at);
+            same("connected_at of a row", &row.connected_at, &answered)?;
+            if let (Some(answered), Some(row_ended)) = (answered, row.ended_at) {
+                let talked = u64::from(row.conversation_duration_seconds);
+                let longest = (row_ended - answered).as_secs();
+                if talked > longest || row_ended > ended {
+                    return Err(format!("a row says {talked} s of {longest} s"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The leg that was bridged when the call was answered is that of who answered it.
+    fn winner(&self) -> Result<(), String> {
+        let Some(answered) = self.told.answered_at() else {
+            return Ok(());
+        };
+        let caller = self.told.legs.iter().find(|leg| leg.role == "caller");
+        let caller = caller.ok_or("its caller has no path")?;
+        let path = self.world.shell.path(caller.path);
+        let bridges = path.map(|path| &*path.bridges).unwrap_or_default();
+        let bridged = bridges.iter().find(|(at, _)| *at == answered);
+        let (_, bridged) = bridged.ok_or("nobody is bridged when it is answered")?;
+        let mut legs = self.called_legs();
+        let leg = legs
+            .find(|leg| leg.path == *bridged)
+            .ok_or("the caller is bridged with a stranger")?;
+        self.is_of_who_answered(leg)?;
+        let accepts = |witness: &Witness<'_>| {
+            let at = witness.belief.answered_at();
+            let is_steady = self.is_steady(witness.party.id);
+            at.is_some_and(|at| at <= answered && (answered - at <= self.slack() || !is_steady))
+        };
+        let witness = self.at(leg.path).find(|witness| accepts(witness));
+        let witness = witness.ok_or("told as answered, but nobody did")?;
+        self.talk_time(witness)
+    }
+
+    fn is_of_who_answered(&self, leg: &LegTold) -> Result<(), String> {
+        let who = self.told.events.iter().find_map(|event| match &event.fact {
+            Fact::UserAnswered { user } => Some(&user.number),
+            _ => None,
+        });
+        let username = leg.role.strip_prefix("device ");
+        let plan = self.told.plan.as_ref();
+        let owner = username.and_then(|username| {
+            let (_, user, _) = plan?.device(username)?;
+            Some(&user.who.number)
+        });
+        same("who answered", &who, &owner)
+    }
+
+    /// As long as the parties talked, the rows say they did.
+    fn talk_time(&self, called: Witness<'_>) -> Result<(), String> {
+        let steady = self.is_steady(called.party.id) && self.is_steady(self.caller.party.id);
+        let belief = called.belief;
+        let (Some(since), Some((until, _))) = (belief.answered_at(), belief.end()) else {
+            return Ok(());
+        };
+        let seen = until - since;
+        for row in self.rows.iter().filter(|row| row.connected_at.is_some()) {
+            let told = Duration::from_secs(row.conversation_duration_seconds.into());
+            let difference = told.abs_diff(seen);
+            if steady && difference > self.slack() {
+                return Err(format!("a row says {told:?}, but they talked for {seen:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// When one side is gone the call is over, and when the call is over everybody knows.
+    fn end(&self) -> Result<(), String> {
+        let last = self.told.events.last();
+        let Some((at, Fact::Ended { cause })) = last.map(|event| (event.at, &event.fact)) else {
+            return Err("it does not end with its end".to_owned());
+        };
+        let (caller, slack) = (self.caller.belief, self.slack());
+        if !self.is_steady(self.caller.party.id) {
+            return Ok(());
+        }
+        let gone = caller.end().ok_or("its caller still waits")?;
+        let is_late = at > gone.0 + slack || gone.0 > at + slack;
+        if is_late {
+            return Err(format!("it ends at {at}, its caller is gone at {gone:?}"));
+        }
+        if let (_, End::Refused(code)) = gone {
+            self.refused_as(code, *cause)?;
+        }
+        for leg in self.called_legs() {
+            for witness in self.at(leg.path) {
+                self.called_is_over(witness, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn called_is_over(&self, witness: Witness<'_>, at: Time) -> Result<(), String> {
+        let end = witness.belief.end();
+        let steady = self.is_steady(witness.party.id);
+        match end {
+            Some((until, _)) if until <= at + self.slack() || !steady => Ok(()),
+            _ => Err(format!(
+                "it ends at {at}, {} still thinks otherwise: {end:?}",
+                witness.party.name
+            )),
+        }
+    }
+
+    /// The caller was told why.
+    fn refused_as(&self, code: u16, cause: HangupCause) -> Result<(), String> {
+        let is_lossy = self.world.weather.loss_percent > 0;
+        let is_busy = code == 486 && cause == HangupCause::LimitReached;
+        if code == cause.status() || is_busy || (is_lossy && matches!(code, 408 | 503)) {
+            return Ok(());
+        }
+        Err(format!("it ends as {cause:?}, the caller was told {code}"))
+    }
+
+    fn called_legs(&self) -> impl Iterator<Item = &'a LegTold> {
+        self.told.legs.iter().filter(|leg| leg.role != "caller")
+    }
+
+    fn at(&self, path: PathId) -> impl Iterator<Item = Witness<'a>> {
+        self.by_path.get(&path).into_iter().flatten().copied()
+    }
+}
+
+fn rows_of(told: &Told) -> Vec<UserCall> {
+    let mut fold = Fold::new();
+    let changes = told.events.iter().flat_map(|event| fold.apply(event));
+    let rows = changes.filter_map(|change| match change {
+        Change::Row(row) if row.listed => Some(row),
+        Change::Row(_) | Change::Hook(_) => None,
+    });
+    rows.collect()
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, told: &T, seen: &T) -> Result<(), String> {
+    if told == seen {
+        return Ok(());
+    }
+    Err(format!("{what}: told {told:?}, should be {seen:?}"))
+}
