@@ -140,15 +140,21 @@ impl Engine {
     /// happens to be a device's username, so from a trunk's address the host of From must be the
     /// device's domain too.
     fn speaks_for_device(&self, message: &Message<'_>, source: Source) -> bool {
-        let from = message.from().and_then(|from| Uri::parse(from.uri));
-        let is_local =
-            from.is_some_and(|from| self.directory.account_of_domain(from.host).is_some());
-        if is_local || message.header(Name::Authorization).is_some() {
-            return true;
-        }
         let is_trunk = self.directory.trunks_at(source.remote).next().is_some()
             || self.trunk_by_token(message).is_some();
-        !is_trunk
+        !is_trunk || message.header(Name::Authorization).is_some() || self.is_from_device(message)
+    }
+
+    /// Whether From is the address of a device.
+    fn is_from_device(&self, message: &Message<'_>) -> bool {
+        let Some(from) = message.from().and_then(|from| Uri::parse(from.uri)) else {
+            return false;
+        };
+        let user = from.user_decoded().map(std::borrow::Cow::into_owned);
+        let user = user.and_then(|user| String::from_utf8(user).ok()).unwrap_or_default();
+        let owner = self.directory.account_of_domain(from.host);
+        let plan = owner.and_then(|(_, account)| self.plan(account));
+        plan.is_some_and(|plan| plan.device(&user).is_some())
     }
 
     /// The trunk that sends this call, by the token in our Contact or by its address, and the
