@@ -82,7 +82,11 @@ impl Dialog {
         let mut local = to.to_vec();
         local.extend_from_slice(format!(";tag={tag}").as_bytes());
         let from = invite.from();
-        let from_uri = from.map(|from| from.uri).unwrap_or_default();
+        let named = contact_of(invite).or(from.map(|from| from.uri).filter(|uri| is_usable(uri)));
+        let target = named.map_or_else(
+            || format!("sip:{}", source.remote).into_bytes(),
+            <[u8]>::to_vec,
+        );
         Self {
             tag,
             side: Side::Called,
@@ -92,10 +96,7 @@ impl Dialog {
             remote_tag: tag_of(from).into(),
             local_cseq: 0,
             remote_cseq: invite.cseq().map(|cseq| cseq.number),
-            target: invite
-                .contact()
-                .map_or(from_uri, |contact| contact.uri)
-                .into(),
+            target: target.into(),
             routes: routes(invite.values(Name::RecordRoute)),
             nat: policy_towards(invite, source),
             seen: source.into(),
@@ -119,7 +120,7 @@ impl Dialog {
             remote_tag: tag_of(answer.to()).into(),
             local_cseq: invite.cseq().map_or(0, |cseq| cseq.number),
             remote_cseq: None,
-            target: answer.contact().map_or(uri, |contact| contact.uri).into(),
+            target: contact_of(answer).unwrap_or(uri).into(),
             routes: routes(reversed.into_iter()),
             nat: origin.nat,
             seen: origin.source.into(),
@@ -149,8 +150,8 @@ impl Dialog {
 
     /// A target refresh request or its 2xx moves the target (RFC 3261 §12.2.1.2, §12.2.2).
     pub(crate) fn refresh_target(&mut self, message: &Message<'_>) {
-        if let Some(contact) = message.contact() {
-            self.target = contact.uri.into();
+        if let Some(uri) = contact_of(message) {
+            self.target = uri.into();
         }
     }
 
@@ -261,8 +262,24 @@ fn tag_of(party: Option<NameAddr<'_>>) -> &[u8] {
     party.and_then(|party| party.tag()).unwrap_or_default()
 }
 
+/// Where a peer says it is, if that makes a Request-URI.
+fn contact_of<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    let contact = message.contact()?;
+    Some(contact.uri).filter(|uri| is_usable(uri))
+}
+
+/// Whether a URI of a peer can stand in a request of ours.
+fn is_usable(uri: &[u8]) -> bool {
+    Uri::parse(uri).is_some()
+}
+
+/// The routes that can be followed.
 fn routes<'a>(values: impl Iterator<Item = &'a [u8]>) -> Box<[Box<[u8]>]> {
-    values.take(MAX_ROUTES).map(Into::into).collect()
+    values
+        .filter(|value| NameAddr::parse(value).is_some_and(|route| is_usable(route.uri)))
+        .take(MAX_ROUTES)
+        .map(Into::into)
+        .collect()
 }
 
 /// How to reach who called us: a proxy that recorded its route says where it is; a phone that

@@ -275,11 +275,14 @@ impl Ua {
         let Some(client) = self.clients.find(invite) else {
             return;
         };
+        let Some(bytes) = compose::cancel(&client.bytes, reason) else {
+            return;
+        };
         let sending = Sending {
             branch: client.branch(invite),
             method: Method::Cancel,
             to: client.to,
-            bytes: compose::cancel(&client.bytes, reason),
+            bytes,
             owner: Owner::Nobody,
             attempt: Attempt::Last,
         };

@@ -335,9 +335,11 @@ impl Ua {
             Action::Nothing | Action::TimeOut | Action::CancelAndTimeOut | Action::Unreachable => {}
             Action::Resend => step.send(client.to, client.bytes.to_vec()),
             Action::AcknowledgeAndDeliver => {
-                let ack = compose::ack_of_refusal(&client.bytes, answer);
-                let request = std::mem::replace(&mut client.bytes, ack.as_slice().into());
-                step.send(client.to, ack);
+                let request = std::mem::take(&mut client.bytes);
+                if let Some(ack) = compose::ack_of_refusal(&request, answer) {
+                    client.bytes = ack.as_slice().into();
+                    step.send(client.to, ack);
+                }
                 self.deliver(
                     &Answered {
                         request: &request,

@@ -245,30 +245,23 @@ pub(crate) fn abilities(writer: Writer) -> Writer {
 }
 
 /// 100 Trying for a stored request.
-pub(crate) fn trying(request: &[u8], source: Source) -> Vec<u8> {
-    let Some(request) = reread(request) else {
-        return Vec::new();
-    };
-    Writer::response(100, reason_phrase(100))
-        .echo(&request, source, None)
-        .finish()
+pub(crate) fn trying(request: &[u8], source: Source) -> Option<Vec<u8>> {
+    let request = reread(request)?;
+    let writer = Writer::response(100, reason_phrase(100)).echo(&request, source, None);
+    Some(writer.finish())
 }
 
 /// The ACK for an answer of 300 or more (RFC 3261 §17.1.1.3).
-pub(crate) fn ack_of_refusal(invite: &[u8], answer: &Message<'_>) -> Vec<u8> {
-    let Some(invite) = reread(invite) else {
-        return Vec::new();
-    };
-    same_hop(&invite, Method::Ack, answer.header(Name::To)).finish()
+pub(crate) fn ack_of_refusal(invite: &[u8], answer: &Message<'_>) -> Option<Vec<u8>> {
+    let invite = reread(invite)?;
+    Some(same_hop(&invite, Method::Ack, answer.header(Name::To)).finish())
 }
 
 /// The CANCEL of an INVITE (RFC 3261 §9.1).
-pub(crate) fn cancel(invite: &[u8], reason: Option<&Reason>) -> Vec<u8> {
-    let Some(invite) = reread(invite) else {
-        return Vec::new();
-    };
+pub(crate) fn cancel(invite: &[u8], reason: Option<&Reason>) -> Option<Vec<u8>> {
+    let invite = reread(invite)?;
     let writer = same_hop(&invite, Method::Cancel, invite.header(Name::To));
-    with_reason(writer, reason).finish()
+    Some(with_reason(writer, reason).finish())
 }
 
 /// A request that goes the same way as an INVITE and carries its branch: ACK and CANCEL.
@@ -289,10 +282,8 @@ fn same_hop(invite: &Message<'_>, method: Method, to: Option<&[u8]>) -> Writer {
 }
 
 /// A request once more: other branch, higher number, some headers exchanged (RFC 3261 §22.2).
-pub(crate) fn again(request: &Message<'_>, repeat: &Repeat<'_>) -> Vec<u8> {
-    let Some(line) = request.request_line() else {
-        return Vec::new();
-    };
+pub(crate) fn again(request: &Message<'_>, repeat: &Repeat<'_>) -> Option<Vec<u8>> {
+    let line = request.request_line()?;
     let mut writer = Writer::request(line.method, line.uri).header("Via", repeat.via);
     for field in request.fields() {
         let is_new = repeat.headers.iter().any(|(name, _)| *name == field.name);
@@ -314,10 +305,10 @@ pub(crate) fn again(request: &Message<'_>, repeat: &Repeat<'_>) -> Vec<u8> {
     for (name, value) in &repeat.headers {
         writer = writer.header(name.as_str(), value);
     }
-    match request.content_type() {
+    Some(match request.content_type() {
         Some(content_type) => writer.body(content_type, request.body()),
         None => writer.finish(),
-    }
+    })
 }
 
 /// What is other in a request that is sent once more.

@@ -2,7 +2,7 @@
 
 use clock::Time;
 
-use super::call::{Call, Exchange, First, Leaving, Phase, Rest, Talking};
+use super::call::{Call, Exchange, First, Intent, Leaving, Phase, Rest, Talking};
 use super::clients::{Answered, Failure, Owner};
 use super::compose;
 use super::inside::Outgoing;
@@ -21,7 +21,7 @@ impl Ua {
         let Some(mut call) = self.take_call(dialog) else {
             return Vec::new();
         };
-        if is_over_for_owner(&call) {
+        if call.is_over_for_owner() {
             self.keep_call(dialog, call);
             return Vec::new();
         }
@@ -191,11 +191,13 @@ impl Ua {
     }
 }
 
-/// Whether the owner has already been told of the end.
-fn is_over_for_owner(call: &Call) -> bool {
-    match &call.phase {
-        Phase::Inviting(inviting) => !matches!(inviting.intent, super::call::Intent::Wanted),
-        Phase::Ringing(_) | Phase::Talking(_) => false,
-        Phase::Leaving(_) => true,
+impl Call {
+    /// Whether the owner has already been told of the end: it hears of nothing after that.
+    pub(super) fn is_over_for_owner(&self) -> bool {
+        match &self.phase {
+            Phase::Inviting(inviting) => !matches!(inviting.intent, Intent::Wanted),
+            Phase::Ringing(_) | Phase::Talking(_) => false,
+            Phase::Leaving(_) => true,
+        }
     }
 }

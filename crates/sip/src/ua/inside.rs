@@ -241,7 +241,7 @@ fn refusal_inside(call: &mut Call, arrival: &Arrival<'_, '_>) -> Option<Answer> 
     if let Some(objection) = objection.filter(|found| *found != Objection::NoHopsLeft) {
         return Some(objected(objection, message));
     }
-    let is_over = matches!(call.phase, Phase::Leaving(_)) && message.method() != Method::Bye;
+    let is_over = call.is_over_for_owner() && message.method() != Method::Bye;
     is_over.then(|| Answer::code(481))
 }
 

@@ -73,7 +73,7 @@ impl Ua {
             to: client.to,
             owner,
         };
-        Some(self.send_changed(request, change, way, step))
+        self.send_changed(request, change, way, step)
     }
 
     /// Sends a request inside a dialog by another way, if there is one, because it could not be
@@ -94,7 +94,7 @@ impl Ua {
             attempt: client.attempt,
         };
         let owner = client.owner.clone();
-        Some(self.send_changed(&request, change, Way { to, owner }, step))
+        self.send_changed(&request, change, Way { to, owner }, step)
     }
 
     fn send_changed(
@@ -103,7 +103,7 @@ impl Ua {
         change: Change,
         way: Way,
         step: &mut Step,
-    ) -> ClientKey {
+    ) -> Option<ClientKey> {
         let Way { to, owner } = way;
         let branch = self.next_branch();
         let via = self.identity.via(to.transport, branch).to_string();
@@ -112,7 +112,7 @@ impl Ua {
             cseq: change.cseq,
             headers: change.headers,
         };
-        let bytes = compose::again(request, &repeat);
+        let bytes = compose::again(request, &repeat)?;
         let sending = Sending {
             branch,
             method: request.method(),
@@ -121,7 +121,7 @@ impl Ua {
             owner,
             attempt: change.attempt,
         };
-        self.start_client(sending, step)
+        Some(self.start_client(sending, step))
     }
 
     /// RFC 4028 §7.4: once more with the interval that the peer asks for, once.

@@ -220,9 +220,10 @@ impl Ua {
                 step.send(server.to, answer);
             }
             Action::SendTrying => {
-                let trying = super::compose::trying(&server.request, server.source);
-                server.answer = trying.as_slice().into();
-                step.send(server.to, trying);
+                if let Some(trying) = super::compose::trying(&server.request, server.source) {
+                    server.answer = trying.as_slice().into();
+                    step.send(server.to, trying);
+                }
             }
         }
         self.settle_server(key, step);

@@ -23,6 +23,7 @@ impl Step {
 
     /// Leaves a message to be sent.
     pub(crate) fn send(&mut self, to: Destination, bytes: Vec<u8>) {
+        debug_assert!(!bytes.is_empty(), "every message has a first line");
         self.outputs.push(Output::Send(Transmit { to, bytes }));
     }
 

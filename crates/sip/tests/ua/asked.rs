@@ -666,3 +666,26 @@ fn requests_before_the_answer_are_answered_as_far_as_they_can_be() {
         }
     }
 }
+
+#[test]
+fn a_contact_that_is_no_address_is_not_used() {
+    for (contact, uri) in [
+        ("<sip:alice@192.0.2.9:99999>", "sip:alice@a.example"),
+        ("<sip:al ice@a@b>", "sip:alice@a.example"),
+        ("*", "sip:alice@a.example"),
+    ] {
+        let mut wire = Wire::new();
+        let invite = with(&[("<sip:alice@192.0.2.9:5062>", contact)]);
+        let (dialog, tag) = wire.is_called(&invite);
+        wire.hears(&inside("ACK", 10, &tag));
+        assert_eq!(
+            wire.does(|ua, now, _| ua.hang_up(now, dialog, None)),
+            ["BYE"]
+        );
+        let sent = wire.last();
+        assert_eq!(
+            (sent.uri().as_str(), sent.to.remote),
+            (uri, wire.source.remote)
+        );
+    }
+}

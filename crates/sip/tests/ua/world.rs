@@ -109,6 +109,7 @@ type Act = Box<dyn FnOnce(&mut World)>;
 
 /// Agents, the network between them, and time.
 pub(crate) struct World {
+    pub(crate) seed: u64,
     pub(crate) now: Time,
     pub(crate) agents: Vec<Agent>,
     pub(crate) weather: Weather,
@@ -134,6 +135,7 @@ impl World {
             .map(|index| Agent::new(index, seed, limits))
             .collect();
         Self {
+            seed,
             now: START,
             agents,
             weather: FAIR,
@@ -229,7 +231,7 @@ impl World {
 
     /// Every dialog ended exactly once, and nothing came after its end.
     pub(crate) fn assert_ended_once(&self) {
-        let ladder = || self.ladder.join("\n");
+        let ladder = || format!("seed {}\n{}", self.seed, self.ladder.join("\n"));
         for (agent, dialog) in &self.begun {
             let told = self.told(*agent, *dialog);
             let ends = told.iter().filter(|event| is_end(event)).count();
