@@ -43,8 +43,9 @@ fn insert_part(
         .map_err(|error| StoreError::Value(format!("an event that is no text: {error}")))?;
     connection
         .prepare_cached(
-            "INSERT INTO events (call, part, account, facts)
-             SELECT ?1, coalesce(max(part), 0) + 1, ?2, ?3 FROM events WHERE call = ?1",
+            // A sub-select as a value: INSERT … SELECT from the same table goes through a copy.
+            "INSERT INTO events (call, part, account, facts) VALUES (
+                 ?1, (SELECT coalesce(max(part), 0) + 1 FROM events WHERE call = ?1), ?2, ?3)",
         )?
         .execute(params![int(call.0), account.0, facts])?;
     Ok(())

@@ -201,8 +201,9 @@ impl<'a> Scope<'a> {
     fn run(&self, from_ms: i64, skip: u64, wanted: u64) -> Result<Vec<UserCall>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2
-             ORDER BY call_start_ms, call, user_number, side LIMIT ?3 OFFSET ?4",
-            self.table()
+             ORDER BY {} LIMIT ?3 OFFSET ?4",
+            self.table(),
+            self.order()
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut collected = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
@@ -240,6 +241,14 @@ impl<'a> Scope<'a> {
                 "user_calls INDEXED BY user_calls_by_account WHERE listed = 1 AND account = ?1"
             }
             Whom::Users(_) => "user_calls WHERE listed = 1 AND subject = ?1",
+        }
+    }
+
+    /// The order of one key's rows, in the words of the index that holds them.
+    fn order(&self) -> &'static str {
+        match self.whom {
+            Whom::Everyone(_) => "call_start_ms, call, user_number, side",
+            Whom::Users(_) => "call_start_ms, call, side",
         }
     }
 
