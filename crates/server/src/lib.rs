@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod api;
 pub mod clock;
 pub mod control;
+pub mod demo;
 pub mod directory;
 pub mod dns;
 pub mod drive;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use switchhook::control::{self, Request};
-use switchhook::{record, serve, settings};
+use switchhook::{demo, record, serve, settings};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A self-hosted cloud phone system whose calls other software can see, search and start.
@@ -25,6 +25,12 @@ struct Arguments {
 enum Command {
     /// Run the server until it is told to stop.
     Serve,
+    /// Place calls on a server of its own in a temporary folder, and show what happens.
+    Demo {
+        /// Leave everything running, for a phone of your own.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Put accounts into force, or show them.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -71,6 +77,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let load = || settings::load(arguments.config.as_deref());
     match arguments.command {
         Command::Serve => serve_until_told(&load()?),
+        Command::Demo { keep } => {
+            log_to_stderr("warn")?;
+            demo::run(keep)
+        }
         Command::Account(AccountCommand::Apply { file }) => {
             let document = std::fs::read_to_string(&file)
                 .with_context(|| format!("cannot read {}", file.display()))?;
@@ -78,9 +88,16 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
                 .with_context(|| format!("{} was not applied", file.display()))?;
             print(&done)
         }
-        Command::Account(AccountCommand::Export { account, with_secrets }) => {
-            print(&control::ask(&load()?, &Request::Export { account, with_secrets })?)
-        }
+        Command::Account(AccountCommand::Export {
+            account,
+            with_secrets,
+        }) => print(&control::ask(
+            &load()?,
+            &Request::Export {
+                account,
+                with_secrets,
+            },
+        )?),
         Command::Config => print(settings::EXAMPLE),
         Command::Replay { file, effects } => replay(&file, effects),
     }
@@ -90,7 +107,9 @@ fn serve_until_told(settings: &settings::Settings) -> anyhow::Result<()> {
     log_to_stderr(&settings.log)?;
     let server = serve::start(settings)?;
     let listening = server.listening();
-    let tcp = listening.sip_tcp.map_or_else(|| "off".to_owned(), |address| address.to_string());
+    let tcp = listening
+        .sip_tcp
+        .map_or_else(|| "off".to_owned(), |address| address.to_string());
     print(&format!(
         "switchhook is ready: sip udp {}, tcp {tcp}, http {}",
         listening.sip_udp, listening.http
@@ -111,7 +130,10 @@ fn serve_until_told(settings: &settings::Settings) -> anyhow::Result<()> {
 fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .with_context(|| format!("log = `{filter}` is no log filter"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     Ok(())
 }
 

@@ -1,0 +1,101 @@
+//! HTTP as the demo needs it: a receiver of webhooks, and one GET.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+
+/// A webhook as it came.
+#[derive(Debug)]
+pub(super) struct Webhook {
+    /// The header `X-Pbx-Token`.
+    pub(super) token: Option<String>,
+    /// The body.
+    pub(super) body: Value,
+}
+
+impl Webhook {
+    /// A field of the body that is text.
+    pub(super) fn text(&self, field: &str) -> &str {
+        self.body
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+/// Receives webhooks until the process ends, and answers each with 200.
+pub(super) fn start() -> anyhow::Result<(SocketAddr, mpsc::Receiver<Webhook>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    let (sender, receiver) = mpsc::channel();
+    let serve = move || {
+        for stream in listener.incoming().flatten() {
+            let passed_on = receive(stream).and_then(|webhook| Ok(sender.send(webhook)?));
+            if let Err(error) = passed_on {
+                tracing::warn!(%error, "the demo did not take a webhook");
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("receiver".to_owned())
+        .spawn(serve)?;
+    Ok((address, receiver))
+}
+
+fn receive(stream: TcpStream) -> anyhow::Result<Webhook> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new(stream).take(MAX_WEBHOOK_BYTES);
+    let head = read_head(&mut reader)?;
+    let length = header(&head, "content-length")
+        .context("no Content-Length")?
+        .parse()?;
+    let mut body = Vec::new();
+    reader.by_ref().take(length).read_to_end(&mut body)?;
+    let body = serde_json::from_slice(&body).context("the body is not JSON")?;
+    let token = header(&head, "x-pbx-token").map(str::to_owned);
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    reader.into_inner().into_inner().write_all(answer)?;
+    Ok(Webhook { token, body })
+}
+
+/// The lines up to the empty one.
+fn read_head(reader: &mut impl BufRead) -> io::Result<Vec<String>> {
+    reader
+        .lines()
+        .take_while(|line| !matches!(line, Ok(line) if line.is_empty()))
+        .collect()
+}
+
+fn header<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
+    let mut fields = head.iter().filter_map(|line| line.split_once(':'));
+    fields
+        .find(|(field, _)| field.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+}
+
+/// Asks the API; status line and JSON of its answer.
+pub(super) fn ask(server: SocketAddr, path: &str, key: &str) -> anyhow::Result<(String, Value)> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {server}\r\ntoken: {key}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("the API's answer has no body")?;
+    let status = head.lines().next().unwrap_or_default().to_owned();
+    Ok((
+        status,
+        serde_json::from_str(body).context("the API's answer is not JSON")?,
+    ))
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WEBHOOK_BYTES: u64 = 1 << 20;
