@@ -4,6 +4,7 @@
 //! control socket) comes through the inbox. Nothing in the loop waits for anybody: a queue that is
 //! full loses what may be lost and says so.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use pbx::AccountId;
 use pbx::draft::Draft;
 use rustix::event::{Timespec, epoll};
 use sip::{Destination, FlowId, Source, Transmit};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
@@ -39,6 +41,8 @@ pub enum Message {
         source: Source,
         /// The message.
         bytes: Vec<u8>,
+        /// Given back when the message has been worked off: a stream gets only so many turns.
+        turn: OwnedSemaphorePermit,
     },
     /// A stream is closed.
     FlowClosed(FlowId),
@@ -134,8 +138,14 @@ pub fn start(parts: Parts) -> io::Result<Drive> {
     let gauges = Arc::new(Gauges::default());
     let messages = parts.inbox.sender();
     let looping = Loop::new(parts, Arc::clone(&gauges))?;
-    let thread = std::thread::Builder::new().name("drive".to_owned()).spawn(move || looping.run())?;
-    Ok(Drive { messages, gauges, thread })
+    let thread = std::thread::Builder::new()
+        .name("drive".to_owned())
+        .spawn(move || looping.run())?;
+    Ok(Drive {
+        messages,
+        gauges,
+        thread,
+    })
 }
 
 impl Drive {
@@ -182,6 +192,8 @@ struct Loop {
     core: Core,
     udp: Vec<UdpPort>,
     inbox: Inbox<Message>,
+    /// Messages out of the inbox that have not had their turn.
+    waiting: VecDeque<Message>,
     epoll: rustix::fd::OwnedFd,
     stopping: Option<Stopping>,
     next_report: Time,
@@ -200,7 +212,12 @@ impl Loop {
     fn new(parts: Parts, gauges: Arc<Gauges>) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         for (index, port) in (0..).zip(&parts.udp) {
-            epoll::add(&epoll, port, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
+            epoll::add(
+                &epoll,
+                port,
+                epoll::EventData::new_u64(index),
+                epoll::EventFlags::IN,
+            )?;
         }
         let data = epoll::EventData::new_u64(INBOX_TOKEN);
         epoll::add(&epoll, &parts.inbox, data, epoll::EventFlags::IN)?;
@@ -222,6 +239,7 @@ impl Loop {
             core,
             udp: parts.udp,
             inbox: parts.inbox,
+            waiting: VecDeque::new(),
             epoll,
             stopping: None,
             next_report: Time::ZERO,
@@ -231,17 +249,18 @@ impl Loop {
     fn run(mut self) {
         let mut batch = Batch::default();
         let mut ready = Vec::with_capacity(self.udp.len() + 1);
-        let mut messages = Vec::new();
+        let mut drained = Vec::new();
         loop {
             self.wait(&mut ready);
             for token in ready.drain(..) {
                 if token == INBOX_TOKEN {
-                    self.inbox.drain(&mut messages);
-                    self.work_off(&mut messages);
+                    self.inbox.drain(&mut drained);
+                    self.waiting.extend(drained.drain(..));
                 } else {
                     self.read(token, &mut batch);
                 }
             }
+            self.work_off();
             self.wake_engine();
             self.flush();
             self.report();
@@ -254,14 +273,27 @@ impl Loop {
 
     /// Sleeps until a socket or the inbox has something, or the engine's deadline.
     fn wait(&mut self, ready: &mut Vec<u64>) {
-        let deadline = [self.core.engine.deadline(), self.stop_deadline()].into_iter().flatten().min();
+        let deadline = [self.core.engine.deadline(), self.stop_deadline()]
+            .into_iter()
+            .flatten()
+            .min();
         let longest = self.core.clock.until(self.next_report).max(SHORTEST_SLEEP);
-        let sleep = deadline.map_or(longest, |at| self.core.clock.until(at)).min(longest);
+        let sleep = deadline
+            .map_or(longest, |at| self.core.clock.until(at))
+            .min(longest);
+        let sleep = if self.waiting.is_empty() {
+            sleep
+        } else {
+            Duration::ZERO
+        };
         let timeout = Timespec {
             tv_sec: i64::try_from(sleep.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: sleep.subsec_nanos().into(),
         };
-        let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 16];
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }; 16];
         match epoll::wait(&self.epoll, &mut events, Some(&timeout)) {
             Ok(count) => ready.extend(events.iter().take(count).map(|event| event.data.u64())),
             Err(rustix::io::Errno::INTR) => {}
@@ -272,7 +304,10 @@ impl Loop {
     /// Reads a port for a few batches; what is left is read in the next round, so that a flood on
     /// one port starves neither the others nor the timers.
     fn read(&mut self, token: u64, batch: &mut Batch) {
-        let Some(port) = usize::try_from(token).ok().and_then(|index| self.udp.get(index)) else {
+        let Some(port) = usize::try_from(token)
+            .ok()
+            .and_then(|index| self.udp.get(index))
+        else {
             return;
         };
         for _ in 0..BATCHES_PER_ROUND {
@@ -287,18 +322,44 @@ impl Loop {
         }
     }
 
-    fn work_off(&mut self, messages: &mut Vec<Message>) {
-        for message in messages.drain(..) {
+    /// Works off some of what other threads told; the rest has its turn after the datagrams.
+    fn work_off(&mut self) {
+        for _ in 0..MESSAGES_PER_ROUND {
+            let Some(message) = self.waiting.pop_front() else {
+                break;
+            };
             let now = self.core.clock.now();
             match message {
-                Message::Packet { source, bytes } => {
-                    self.core.step(now, Input::Packet { source, bytes: &bytes });
+                Message::Packet {
+                    source,
+                    bytes,
+                    turn,
+                } => {
+                    self.core.step(
+                        now,
+                        Input::Packet {
+                            source,
+                            bytes: &bytes,
+                        },
+                    );
+                    drop(turn);
                 }
                 Message::FlowClosed(flow) => self.core.step(now, Input::FlowClosed(flow)),
                 Message::SendFailed(to) => self.core.step(now, Input::SendFailed(to)),
                 Message::MediaNews => self.core.media_news(now),
-                Message::Resolved { token, addresses, valid } => {
-                    self.core.step(now, Input::Resolved { token, addresses, valid });
+                Message::Resolved {
+                    token,
+                    addresses,
+                    valid,
+                } => {
+                    self.core.step(
+                        now,
+                        Input::Resolved {
+                            token,
+                            addresses,
+                            valid,
+                        },
+                    );
                 }
                 Message::Apply { draft, plan } => self.core.apply(now, &draft, plan),
                 Message::Remove(account) => self.core.step(now, Input::Remove(account)),
@@ -335,7 +396,9 @@ impl Loop {
         for transmit in self.core.datagrams.drain(..) {
             match self.udp.iter_mut().find(|port| port.carries(&transmit.to)) {
                 Some(port) => port.send(transmit),
-                None => tracing::debug!(to = %transmit.to.remote, "no UDP port of that address family"),
+                None => {
+                    tracing::debug!(to = %transmit.to.remote, "no UDP port of that address family")
+                }
             }
         }
         for port in &mut self.udp {
@@ -345,7 +408,11 @@ impl Loop {
 
     fn stop_deadline(&self) -> Option<Time> {
         let stopping = self.stopping.as_ref()?;
-        Some(if stopping.hung_up { stopping.end_at } else { stopping.hang_up_at })
+        Some(if stopping.hung_up {
+            stopping.end_at
+        } else {
+            stopping.hang_up_at
+        })
     }
 
     /// Whether nothing is left to be done. Legs are gone before their BYE is answered, which the
@@ -374,7 +441,9 @@ impl Core {
             recorder.write(now, &input);
         }
         if matches!(input, Input::Packet { .. }) {
-            self.gauges.messages_received.fetch_add(1, Ordering::Relaxed);
+            self.gauges
+                .messages_received
+                .fetch_add(1, Ordering::Relaxed);
         }
         let effects = self.engine.handle(now, input);
         self.carry_out_all(now, effects);
@@ -405,7 +474,12 @@ impl Core {
                 }
             }
             Effect::Emit(event) => self.emit(event),
-            Effect::Resolve { token, host, port, transport } => {
+            Effect::Resolve {
+                token,
+                host,
+                port,
+                transport,
+            } => {
                 self.resolve(token, host, port, transport);
             }
             Effect::CloseCalls { account, at } => self.ledger.close_calls(account, at),
@@ -455,11 +529,19 @@ impl Core {
     /// in progress always find room.
     fn shed_or_not(&mut self, now: Time) {
         let fill = self.ledger.fill();
-        let shedding = if self.shedding { fill > OPEN_BELOW } else { fill > SHED_ABOVE };
+        let shedding = if self.shedding {
+            fill > OPEN_BELOW
+        } else {
+            fill > SHED_ABOVE
+        };
         if shedding != self.shedding {
             self.shedding = shedding;
             let load = if shedding { Load::Shedding } else { Load::Open };
-            tracing::warn!(?load, fill, "the ledger's channel decides whether new calls are taken");
+            tracing::warn!(
+                ?load,
+                fill,
+                "the ledger's channel decides whether new calls are taken"
+            );
             self.step(now, Input::Load(load));
         }
     }
@@ -472,10 +554,14 @@ impl Gauges {
         set(&self.legs, counts.legs);
         set(&self.registrations, counts.registrations);
         let user_agent = counts.user_agent;
-        set(&self.transactions, user_agent.server_transactions + user_agent.client_transactions);
+        set(
+            &self.transactions,
+            user_agent.server_transactions + user_agent.client_transactions,
+        );
         set(&self.dialogs, user_agent.dialogs);
         set(&self.ports_in_stock, counts.ports_in_stock);
-        self.refused_passwords.store(counts.refused_passwords, Ordering::Relaxed);
+        self.refused_passwords
+            .store(counts.refused_passwords, Ordering::Relaxed);
         self.faults.store(counts.faults, Ordering::Relaxed);
         self.datagrams_dropped.store(dropped, Ordering::Relaxed);
     }
@@ -484,6 +570,8 @@ impl Gauges {
 const INBOX_TOKEN: u64 = u64::MAX;
 /// Batches read from one port before others have their turn.
 const BATCHES_PER_ROUND: usize = 8;
+/// Messages of other threads worked off before datagrams have their turn.
+const MESSAGES_PER_ROUND: usize = 64;
 /// How often the gauges are set.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// The kernel's timers are no finer, and a deadline in the past must not spin.

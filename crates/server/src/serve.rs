@@ -1,18 +1,18 @@
 //! The server put together: what starts in which order, and how it stops.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use engine::Engine;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sip::{FlowId, RegistrarLimits};
-use store::{Reader, Writer};
+use store::{Reader, StoreError, Writer};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -66,7 +66,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     let readiness = Readiness::default();
     readiness.lost(Part::Start, "the server is starting");
     let database = control::database_path(&settings.data_dir);
-    let mut writer = Writer::open(&database)?;
+    let mut writer = open_writer(&database)?;
     let reader = Reader::open(&database, READERS)?;
     let accounts = control::open_accounts(settings)?;
     let opened: Vec<Account> = reader
@@ -214,6 +214,19 @@ impl Server {
         }
         self.runtime.shutdown_timeout(RUNTIME_PATIENCE);
         std::fs::remove_file(&self.run_file).context("cannot remove run.json")
+    }
+}
+
+/// Opens the store for writing. A process that was killed may hold the lock for a moment longer.
+fn open_writer(database: &Path) -> Result<Writer, StoreError> {
+    let begun = Instant::now();
+    loop {
+        match Writer::open(database) {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -483,13 +496,16 @@ async fn follow_wall_time(clock: Clock) {
 }
 
 /// Readers of the file see all of it or nothing.
-fn write_whole(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
+fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     std::fs::write(&part, bytes)
         .and_then(|()| std::fs::rename(&part, path))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// How long the lock of a data folder is waited for, and how often it is tried.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Connections for reading.
 const READERS: usize = 2;
 /// Threads of the runtime. Its tasks only wait: HTTP, webhooks, streams, DNS.

@@ -4,12 +4,13 @@
 //! message for ever, or sends without end is dropped and delays nobody.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::stream::{Frame, Framer, PONG};
 use sip::{FlowId, Source, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::drive::Message;
@@ -17,6 +18,8 @@ use crate::inbox::Sender;
 
 /// Messages that may wait for a peer to read. One who is so far behind is dropped.
 pub(super) const WRITE_QUEUE_LIMIT: usize = 256;
+/// Messages of one peer that may wait for the drive loop. Further ones stay in the peer's stream.
+const TURNS: usize = 16;
 /// Bytes read at once.
 const READ_BYTES: usize = 8 * 1024;
 
@@ -85,6 +88,7 @@ async fn read<S: AsyncRead>(
     messages: &Sender<Message>,
     pongs: mpsc::WeakSender<Vec<u8>>,
 ) -> Ended {
+    let turns = Arc::new(Semaphore::new(TURNS));
     let mut framer = Framer::new();
     let mut bytes = vec![0; READ_BYTES];
     let mut message_deadline = None;
@@ -99,7 +103,7 @@ async fn read<S: AsyncRead>(
             Err(_) => return Ended::Idle,
         };
         framer.push(bytes.get(..count).unwrap_or_default());
-        match hand_on(&mut framer, peer, messages, &pongs) {
+        match hand_on(&mut framer, peer, messages, &pongs, &turns).await {
             Ok(Progress::Message) => message_deadline = None,
             Ok(Progress::Nothing) => {}
             Err(ended) => return ended,
@@ -116,24 +120,38 @@ enum Progress {
     Nothing,
 }
 
-fn hand_on(
+async fn hand_on(
     framer: &mut Framer,
     peer: Peer,
     messages: &Sender<Message>,
     pongs: &mpsc::WeakSender<Vec<u8>>,
+    turns: &Arc<Semaphore>,
 ) -> Result<Progress, Ended> {
-    let source = Source { transport: peer.transport, remote: peer.remote, flow: peer.flow };
+    let source = Source {
+        transport: peer.transport,
+        remote: peer.remote,
+        flow: peer.flow,
+    };
     let mut progress = Progress::Nothing;
     while let Some(frame) = framer.next().map_err(Ended::Framing)? {
         progress = Progress::Message;
         match frame {
             Frame::Message(bytes) => {
-                let message = Message::Packet { source, bytes: bytes.to_vec() };
+                let bytes = bytes.to_vec();
+                let turn = Arc::clone(turns).acquire_owned().await;
+                let turn = turn.map_err(|_| Ended::ClosedByUs)?;
+                let message = Message::Packet {
+                    source,
+                    bytes,
+                    turn,
+                };
                 messages.send(message).map_err(|_| Ended::Overload)?;
             }
             Frame::Ping => {
                 let pongs = pongs.upgrade().ok_or(Ended::ClosedByUs)?;
-                pongs.try_send(PONG.to_vec()).map_err(|_| Ended::NotReading)?;
+                pongs
+                    .try_send(PONG.to_vec())
+                    .map_err(|_| Ended::NotReading)?;
             }
         }
     }

@@ -22,6 +22,9 @@ use crate::inbox::Sender;
 
 /// How long opening a connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// What the system holds for a peer that does not read, in bytes: it is found out before it has cost
+/// megabytes.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept, such as one for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -245,6 +248,11 @@ impl Streams {
     }
 
     async fn serve(&self, socket: TcpStream, peer: Peer, outgoing: mpsc::Receiver<Vec<u8>>) {
+        if let Err(error) =
+            rustix::net::sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)
+        {
+            tracing::debug!(%error, "the send buffer kept its size");
+        }
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }

@@ -34,7 +34,10 @@ impl UdpPort {
     /// Binds `address`. The error names it.
     pub fn bind(address: SocketAddr, flow: FlowId) -> io::Result<Self> {
         let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot bind SIP over UDP at {address}: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!("cannot bind SIP over UDP at {address}: {error}"),
+            )
         };
         let socket = UdpSocket::bind(address).map_err(named)?;
         socket.set_nonblocking(true).map_err(named)?;
@@ -48,7 +51,13 @@ impl UdpPort {
             }
         }
         let local = socket.local_addr().map_err(named)?;
-        Ok(Self { socket, flow, local, waiting: Vec::new(), dropped: 0 })
+        Ok(Self {
+            socket,
+            flow,
+            local,
+            waiting: Vec::new(),
+            dropped: 0,
+        })
     }
 
     /// Where it is bound.
@@ -70,9 +79,7 @@ impl UdpPort {
     pub fn carries(&self, to: &Destination) -> bool {
         match to.flow {
             Some(flow) => flow == self.flow,
-            None => {
-                to.transport == Transport::Udp && self.local.is_ipv4() == to.remote.is_ipv4()
-            }
+            None => to.transport == Transport::Udp && self.local.is_ipv4() == to.remote.is_ipv4(),
         }
     }
 
@@ -89,7 +96,11 @@ impl UdpPort {
             }
         };
         for ((bytes, remote), _) in batch.datagrams(&lengths).zip(0..count) {
-            let source = Source { transport: Transport::Udp, remote, flow: self.flow };
+            let source = Source {
+                transport: Transport::Udp,
+                remote,
+                flow: self.flow,
+            };
             handle(source, bytes);
         }
         count
@@ -151,9 +162,15 @@ impl Batch {
     pub const SIZE: usize = BATCH;
 
     /// Reads what is there, without waiting: each datagram's length and sender, and how many.
-    fn fill(&mut self, socket: &UdpSocket) -> nix::Result<([(usize, Option<SocketAddr>); BATCH], usize)> {
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            self.bytes.chunks_mut(DATAGRAM_BYTES).map(|chunk| [IoSliceMut::new(chunk)]).collect();
+    fn fill(
+        &mut self,
+        socket: &UdpSocket,
+    ) -> nix::Result<([(usize, Option<SocketAddr>); BATCH], usize)> {
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
+            .bytes
+            .chunks_mut(DATAGRAM_BYTES)
+            .map(|chunk| [IoSliceMut::new(chunk)])
+            .collect();
         let mut lengths = [(0, None); BATCH];
         let mut count = 0;
         let received = recvmmsg(
@@ -175,16 +192,22 @@ impl Batch {
         lengths: &'a [(usize, Option<SocketAddr>); BATCH],
     ) -> impl Iterator<Item = (&'a [u8], SocketAddr)> {
         let chunks = self.bytes.chunks(DATAGRAM_BYTES);
-        chunks.zip(lengths).filter_map(|(chunk, &(length, remote))| Some((chunk.get(..length)?, remote?)))
+        chunks
+            .zip(lengths)
+            .filter_map(|(chunk, &(length, remote))| Some((chunk.get(..length)?, remote?)))
     }
 }
 
 fn send_batch(socket: &UdpSocket, datagrams: &[(SocketAddr, Vec<u8>)]) -> nix::Result<usize> {
     let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(datagrams.len(), None);
-    let slices: Vec<[IoSlice<'_>; 1]> =
-        datagrams.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
-    let addresses: Vec<Option<SockaddrStorage>> =
-        datagrams.iter().map(|(remote, _)| Some(SockaddrStorage::from(*remote))).collect();
+    let slices: Vec<[IoSlice<'_>; 1]> = datagrams
+        .iter()
+        .map(|(_, bytes)| [IoSlice::new(bytes)])
+        .collect();
+    let addresses: Vec<Option<SockaddrStorage>> = datagrams
+        .iter()
+        .map(|(remote, _)| Some(SockaddrStorage::from(*remote)))
+        .collect();
     let sent = sendmmsg(
         socket.as_raw_fd(),
         &mut headers,
@@ -197,10 +220,16 @@ fn send_batch(socket: &UdpSocket, datagrams: &[(SocketAddr, Vec<u8>)]) -> nix::R
 }
 
 fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
-    debug_assert!(address.len() > 0, "the kernel names the sender of a datagram");
+    debug_assert!(
+        address.len() > 0,
+        "the kernel names the sender of a datagram"
+    );
     let v4 = |found: &SockaddrIn| SocketAddr::from((found.ip(), found.port()));
     let v6 = |found: &SockaddrIn6| SocketAddr::from((found.ip(), found.port()));
-    address.as_sockaddr_in().map(v4).or_else(|| address.as_sockaddr_in6().map(v6))
+    address
+        .as_sockaddr_in()
+        .map(v4)
+        .or_else(|| address.as_sockaddr_in6().map(v6))
 }
 
 #[cfg(test)]
@@ -215,7 +244,9 @@ mod tests {
         let mut batch = Batch::default();
         let mut all = Vec::new();
         for _ in 0..10_000 {
-            port.receive(&mut batch, |source, bytes| all.push((source.remote, bytes.to_vec())));
+            port.receive(&mut batch, |source, bytes| {
+                all.push((source.remote, bytes.to_vec()))
+            });
             if all.len() >= expected {
                 break;
             }
@@ -228,15 +259,24 @@ mod tests {
     fn batches_larger_than_one_call_keep_their_order() {
         let (mut from, to) = (port(), port());
         for number in 0_u8..100 {
-            let destination =
-                Destination { transport: Transport::Udp, remote: to.local(), flow: None };
-            from.send(Transmit { to: destination, bytes: vec![number; 1 + usize::from(number)] });
+            let destination = Destination {
+                transport: Transport::Udp,
+                remote: to.local(),
+                flow: None,
+            };
+            from.send(Transmit {
+                to: destination,
+                bytes: vec![number; 1 + usize::from(number)],
+            });
         }
         from.flush();
         let all = read_all(&to, 100);
         assert_eq!(all.len(), 100);
         for (number, (remote, bytes)) in (0_u8..).zip(&all) {
-            assert_eq!((*remote, bytes.len()), (from.local(), 1 + usize::from(number)));
+            assert_eq!(
+                (*remote, bytes.len()),
+                (from.local(), 1 + usize::from(number))
+            );
             assert_eq!(bytes.first(), Some(&number));
         }
         assert_eq!(from.dropped(), 0);
@@ -245,10 +285,20 @@ mod tests {
     #[test]
     fn a_datagram_that_cannot_leave_does_not_stop_the_others() {
         let (mut from, to) = (port(), port());
-        let destination = |remote| Destination { transport: Transport::Udp, remote, flow: None };
+        let destination = |remote| Destination {
+            transport: Transport::Udp,
+            remote,
+            flow: None,
+        };
         let unreachable: SocketAddr = "[::1]:9".parse().unwrap();
-        from.send(Transmit { to: destination(unreachable), bytes: b"lost".to_vec() });
-        from.send(Transmit { to: destination(to.local()), bytes: b"kept".to_vec() });
+        from.send(Transmit {
+            to: destination(unreachable),
+            bytes: b"lost".to_vec(),
+        });
+        from.send(Transmit {
+            to: destination(to.local()),
+            bytes: b"kept".to_vec(),
+        });
         from.flush();
         assert_eq!(read_all(&to, 1), [(from.local(), b"kept".to_vec())]);
         assert_eq!(from.dropped(), 1);
