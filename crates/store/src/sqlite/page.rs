@@ -13,7 +13,7 @@ use rusqlite::{Connection, ToSql, params};
 
 use super::calls::{self, COLUMNS, side_number};
 use super::counters::Tally;
-use super::subjects::{self, User};
+use super::subjects;
 use super::value::{int, millis, millis_up, unsigned};
 use crate::counts::{HOUR_MS, Slot};
 use crate::error::StoreError;
@@ -58,7 +58,8 @@ fn cut(left: Range<u64>, query: &UserCallQuery) -> Range<u64> {
 /// Whose rows are numbered.
 enum Whom {
     Everyone(AccountId),
-    Users(Vec<User>),
+    /// By subject.
+    Users(Vec<i64>),
 }
 
 struct Scope<'a> {
@@ -87,8 +88,7 @@ impl<'a> Scope<'a> {
             }
             Some(names) => {
                 let users = subjects::find_users(connection, query.account, names)?;
-                let subjects = users.iter().map(|user| user.subject).collect();
-                (Whom::Users(users), subjects)
+                (Whom::Users(users.clone()), users)
             }
         };
         let tally = Tally::load(connection, subjects)?;
@@ -199,13 +199,7 @@ impl<'a> Scope<'a> {
 
     /// Rows of the one key, from an hour on: the index is in their order.
     fn run(&self, from_ms: i64, skip: u64, wanted: u64) -> Result<Vec<UserCall>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2
-             ORDER BY {} LIMIT ?3 OFFSET ?4",
-            self.table(),
-            self.order()
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut statement = self.connection.prepare_cached(&self.run_sql())?;
         let mut collected = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
         for key in self.keys() {
             let mut rows = statement.query(params![key, from_ms, int(wanted), int(skip)])?;
@@ -214,6 +208,15 @@ impl<'a> Scope<'a> {
             }
         }
         Ok(collected)
+    }
+
+    fn run_sql(&self) -> String {
+        format!(
+            "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2
+             ORDER BY {} LIMIT ?3 OFFSET ?4",
+            self.table(),
+            self.order()
+        )
     }
 
     /// Rows of several users within hours that hold little more than the page.
@@ -255,7 +258,7 @@ impl<'a> Scope<'a> {
     fn keys(&self) -> Vec<i64> {
         match &self.whom {
             Whom::Everyone(account) => vec![i64::from(account.0)],
-            Whom::Users(users) => users.iter().map(|user| user.subject).collect(),
+            Whom::Users(users) => users.clone(),
         }
     }
 }
@@ -319,4 +322,53 @@ fn index(number: u64, rows: &[UserCall]) -> usize {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::Writer;
+    use crate::sqlite::connect;
+
+    /// How SQLite would go about it.
+    fn plan(whom: Whom) -> String {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("switchhook.db");
+        let writer = Writer::open(&path).unwrap();
+        let connection = connect::reading(&path).unwrap();
+        let tally = Tally::load(&connection, Vec::new()).unwrap();
+        let scope = Scope {
+            connection: &connection,
+            whom,
+            tally,
+        };
+        let sql = format!("EXPLAIN QUERY PLAN {}", scope.run_sql());
+        let mut statement = connection.prepare(&sql).unwrap();
+        let steps = statement
+            .query_map(params![1, 1, 1, 1], |row| row.get::<_, String>(3))
+            .unwrap();
+        let plan = steps.map(Result::unwrap).collect::<Vec<_>>().join("; ");
+        drop(writer);
+        plan
+    }
+
+    #[test]
+    fn a_run_of_rows_is_read_as_the_index_has_them() {
+        let table = [
+            (
+                Whom::Everyone(AccountId(1)),
+                "SEARCH user_calls USING COVERING INDEX user_calls_by_account \
+                 (account=? AND call_start_ms>?)",
+            ),
+            (
+                Whom::Users(vec![1]),
+                "SEARCH user_calls USING PRIMARY KEY (subject=? AND call_start_ms>?)",
+            ),
+        ];
+        for (whom, expect) in table {
+            assert_eq!(plan(whom), expect);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Numbers of those whom rows and counters are kept for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pbx::AccountId;
@@ -14,13 +14,6 @@ const MAX_REMEMBERED: usize = 4_096;
 const EVERYONE: i64 = 0;
 /// Kind of one user.
 const USER: i64 = 1;
-
-/// A user as rows name him: under one number and one name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct User {
-    pub(super) subject: i64,
-    pub(super) number: Arc<str>,
-}
 
 /// The writer's memory of subjects.
 #[derive(Debug, Default)]
@@ -115,21 +108,17 @@ pub(super) fn find_users(
     connection: &Connection,
     account: AccountId,
     numbers_or_names: &[String],
-) -> Result<Vec<User>, StoreError> {
+) -> Result<Vec<i64>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, number FROM subjects WHERE account = ?1 AND kind = ?2 AND number = ?3
-         UNION ALL SELECT id, number FROM subjects WHERE account = ?1 AND kind = ?2 AND name = ?3",
+        "SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND number = ?3
+         UNION ALL SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND name = ?3",
     )?;
-    let mut users = BTreeMap::new();
+    let mut users = BTreeSet::new();
     for text in numbers_or_names {
         let mut rows = statement.query(params![account.0, USER, text])?;
         while let Some(row) = rows.next()? {
-            let number = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            users.insert(row.get::<_, i64>(0)?, Arc::from(number));
+            users.insert(row.get(0)?);
         }
     }
-    Ok(users
-        .into_iter()
-        .map(|(subject, number)| User { subject, number })
-        .collect())
+    Ok(users.into_iter().collect())
 }
