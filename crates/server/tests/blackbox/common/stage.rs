@@ -85,7 +85,9 @@ impl Stage {
         self.receiver.wait_for(CRM, count, SOON);
         std::thread::sleep(GRACE);
         let hooks = self.receiver.received(CRM);
-        let told = hooks.iter().map(|hook| (hook.kind(), hook.header("x-pbx-delivery")));
+        let told = hooks
+            .iter()
+            .map(|hook| (hook.kind(), hook.header("x-pbx-delivery")));
         let told: Vec<_> = told.collect();
         assert_eq!(hooks.len(), count, "{told:?}");
         check_hooks(&hooks);
