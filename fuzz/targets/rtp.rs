@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Time;
 use libfuzzer_sys::fuzz_target;
-use media::leg::{Heard, Leg};
+use media::leg::{Heard, Leg, Source};
 use media::path::Remote;
 use media::rtp::{Packet, rtcp_packets};
 use media::{Codec, Direction, Latch, MediaEvent, PathId, Payload, PayloadMap, ThreadId};
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
         let source = SocketAddr::from(SOURCES[usize::from(how % 4)]);
         let mut datagram = datagram.to_vec();
         let heard = if how & 0x10 == 0 {
-            leg.rtp(now, source, &mut datagram, &mut events)
+            leg.rtp(now, Source::Address(source), &mut datagram, &mut events)
         } else {
             leg.rtcp(now, source, &datagram)
         };

@@ -43,23 +43,34 @@ pub enum Listening {
     ToAnybody,
 }
 
-/// One leg's media.
+/// Whom a datagram on the RTP port comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From this address.
+    Address(SocketAddr),
+    /// From the latched source: the socket hears nobody else.
+    Latched,
+}
+
+/// One leg's media. The order is kept, so that what every packet touches lies together: with hundreds
+/// of legs a packet finds none of it in the nearest cache.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Leg {
-    path: PathId,
-    latching: Option<Latching>,
-    rtcp: Reports,
-    payloads: Vec<Payload>,
+    totals: LegReport,
+    heard: Time,
     /// The payload of the last packet, so that the usual packet needs no search.
     recent: Option<Payload>,
     outgoing: PayloadMap,
-    direction: Direction,
-    watch: Watch,
-    heard: Time,
-    events: TelephoneEvents,
     reception: Reception,
+    events: TelephoneEvents,
+    watch: Watch,
+    latching: Option<Latching>,
+    rtcp: Reports,
+    payloads: Vec<Payload>,
+    direction: Direction,
     rejection: Told,
-    totals: LegReport,
+    path: PathId,
 }
 
 /// Where the peer's RTCP goes.
@@ -67,27 +78,50 @@ pub struct Leg {
 enum Reports {
     /// Wherever RTP goes.
     Multiplexed,
-    /// To an address of its own.
-    To(SocketAddr),
+    /// To an address of its own: the announced one, or the one its reports come from.
+    To {
+        announced: SocketAddr,
+        seen: Option<SocketAddr>,
+    },
+}
+
+impl Reports {
+    fn of(remote: &Remote) -> Self {
+        match remote.rtcp {
+            rtcp if rtcp == remote.rtp => Self::Multiplexed,
+            announced => Self::To {
+                announced,
+                seen: None,
+            },
+        }
+    }
+
+    /// Whether this is still what the peer announces.
+    fn is_for(self, remote: &Remote) -> bool {
+        match self {
+            Self::Multiplexed => remote.rtcp == remote.rtp,
+            Self::To { announced, .. } => announced == remote.rtcp && remote.rtcp != remote.rtp,
+        }
+    }
 }
 
 impl Leg {
     /// A leg whose peer is not known yet.
     pub fn new(path: PathId, now: Time) -> Self {
         Self {
-            path,
+            totals: LegReport::default(),
+            heard: now,
+            recent: None,
+            outgoing: PayloadMap::IDENTITY,
+            reception: Reception::default(),
+            events: TelephoneEvents::default(),
+            watch: Watch::off(now),
             latching: None,
             rtcp: Reports::Multiplexed,
             payloads: Vec::new(),
-            recent: None,
-            outgoing: PayloadMap::IDENTITY,
             direction: Direction::SendRecv,
-            watch: Watch::off(now),
-            heard: now,
-            events: TelephoneEvents::default(),
-            reception: Reception::default(),
             rejection: Told::NotYet,
-            totals: LegReport::default(),
+            path,
         }
     }
 
@@ -97,16 +131,16 @@ impl Leg {
             self.watch.restart(now);
         }
         self.direction = remote.direction;
-        self.payloads = remote.payloads;
         self.recent = None;
         let is_same = |latching: &Latching| latching.is_for(remote.rtp, remote.latch);
-        if self.latching.as_ref().is_some_and(is_same) {
+        let moved = !self.latching.as_ref().is_some_and(is_same);
+        if moved || !self.rtcp.is_for(&remote) {
+            self.rtcp = Reports::of(&remote);
+        }
+        self.payloads = remote.payloads;
+        if !moved {
             return Listening::AsBefore;
         }
-        self.rtcp = match remote.rtcp {
-            rtcp if rtcp == remote.rtp => Reports::Multiplexed,
-            rtcp => Reports::To(rtcp),
-        };
         self.latching = Some(Latching::new(remote.rtp, remote.latch));
         self.rejection = Told::NotYet;
         Listening::ToAnybody
@@ -126,25 +160,25 @@ impl Leg {
     pub fn rtp(
         &mut self,
         now: Time,
-        source: SocketAddr,
+        from: Source,
         datagram: &mut [u8],
         events: &mut Vec<MediaEvent>,
     ) -> Heard {
         match kind(datagram) {
             Kind::Rtp => {}
-            Kind::Rtcp => return self.report(now, source, datagram),
+            Kind::Rtcp => return self.report(now, from, datagram),
             Kind::Other => return self.drop_one(),
         }
         let Some(packet) = Packet::parse(datagram) else {
             return self.drop_one();
         };
         let payload = self.payload(packet.payload);
-        let latched = match self.judge(source, payload, packet.ssrc) {
+        let latched = match self.judge(from, payload, packet.ssrc) {
             Verdict::Accept => None,
-            Verdict::Latch => Some(source),
+            Verdict::Latch => self.rtp_destination(),
             Verdict::Wait => return self.drop_one(),
             Verdict::Reject => {
-                self.reject(source, events);
+                self.reject(from, events);
                 return self.drop_one();
             }
         };
@@ -158,9 +192,9 @@ impl Leg {
     /// Takes what arrived on the RTCP port. Its source is where RTCP for the peer goes from then on:
     /// behind a NAT that is another port than announced, and not the one after RTP's.
     pub fn rtcp(&mut self, now: Time, source: SocketAddr, datagram: &[u8]) -> Heard {
-        let heard = self.report(now, source, datagram);
-        if let (Heard::Rtcp, Reports::To(destination)) = (heard, &mut self.rtcp) {
-            *destination = source;
+        let heard = self.report(now, Source::Address(source), datagram);
+        if let (Heard::Rtcp, Reports::To { seen, .. }) = (heard, &mut self.rtcp) {
+            *seen = Some(source);
         }
         heard
     }
@@ -175,7 +209,7 @@ impl Leg {
     pub fn rtcp_destination(&self) -> Option<SocketAddr> {
         match self.rtcp {
             Reports::Multiplexed => None,
-            Reports::To(destination) => reachable(destination),
+            Reports::To { announced, seen } => reachable(seen.unwrap_or(announced)),
         }
     }
 
@@ -224,13 +258,16 @@ impl Leg {
         }
     }
 
-    fn report(&mut self, now: Time, source: SocketAddr, datagram: &[u8]) -> Heard {
-        let latching = self.latching.as_ref();
-        let is_permitted = latching.is_some_and(|latching| latching.permits_report(source));
+    fn report(&mut self, now: Time, from: Source, datagram: &[u8]) -> Heard {
+        let is_permitted = match (from, &self.latching) {
+            (Source::Latched, _) => true,
+            (Source::Address(source), Some(latching)) => latching.permits_report(source),
+            (Source::Address(_), None) => false,
+        };
         if !is_permitted || rtcp_packets(datagram).is_none() {
             return self.drop_one();
         }
-        self.hear(now);
+        self.heard = now;
         Heard::Rtcp
     }
 
@@ -246,17 +283,22 @@ impl Leg {
         self.recent
     }
 
-    fn judge(&mut self, source: SocketAddr, payload: Option<Payload>, ssrc: u32) -> Verdict {
-        match &mut self.latching {
-            None => Verdict::Wait,
+    fn judge(&mut self, from: Source, payload: Option<Payload>, ssrc: u32) -> Verdict {
+        match (from, &mut self.latching) {
+            (Source::Latched, _) => Verdict::Accept,
+            (Source::Address(_), None) => Verdict::Wait,
             // A number that was not negotiated does not say who the peer is, a stranger stays one.
-            Some(latching) if payload.is_none() && latching.source().is_none() => Verdict::Wait,
-            Some(latching) => latching.packet(source, ssrc),
+            (Source::Address(_), Some(latching))
+                if payload.is_none() && latching.source().is_none() =>
+            {
+                Verdict::Wait
+            }
+            (Source::Address(source), Some(latching)) => latching.packet(source, ssrc),
         }
     }
 
-    fn reject(&mut self, source: SocketAddr, events: &mut Vec<MediaEvent>) {
-        if self.rejection == Told::NotYet {
+    fn reject(&mut self, from: Source, events: &mut Vec<MediaEvent>) {
+        if let (Source::Address(source), Told::NotYet) = (from, self.rejection) {
             self.rejection = Told::Already;
             events.push(MediaEvent::Rejected {
                 path: self.path,
@@ -284,7 +326,7 @@ impl Leg {
         payload: Option<Payload>,
         events: &mut Vec<MediaEvent>,
     ) {
-        self.hear(now);
+        self.heard = now;
         self.totals.packets_received += 1;
         let is_voice = payload.is_some_and(|payload| payload.codec.is_voice());
         let clock = payload.filter(|_| is_voice).map(|payload| payload.clock);
@@ -299,19 +341,9 @@ impl Leg {
                     self.press(key, events);
                 }
             }
-            Some(Payload { codec, .. }) => {
-                self.totals.codec = Some(codec);
-                if let Some(key) = self.events.lapse(now) {
-                    self.press(key, events);
-                }
-            }
+            Some(Payload { codec, .. }) => self.totals.codec = Some(codec),
             None => {}
         }
-    }
-
-    fn hear(&mut self, now: Time) {
-        self.heard = now;
-        self.watch.hear();
     }
 
     fn press(&mut self, key: KeyPress, events: &mut Vec<MediaEvent>) {

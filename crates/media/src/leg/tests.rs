@@ -47,7 +47,12 @@ fn rtp(payload: u8, sequence: u16, body: &[u8]) -> Vec<u8> {
 
 fn hears(leg: &mut Leg, source: &str, datagram: &mut [u8]) -> (Heard, Vec<MediaEvent>) {
     let mut events = Vec::new();
-    let heard = leg.rtp(Time::ZERO, address(source), datagram, &mut events);
+    let heard = leg.rtp(
+        Time::ZERO,
+        Source::Address(address(source)),
+        datagram,
+        &mut events,
+    );
     (heard, events)
 }
 
@@ -158,7 +163,8 @@ fn silences(direction: Direction, packets_ms: &[u64]) -> Vec<u64> {
         let now = Time::from_millis(at);
         let mut events = Vec::new();
         if packets_ms.contains(&at) {
-            leg.rtp(now, address(ANNOUNCED), &mut rtp(8, 1, b"x"), &mut events);
+            let from = Source::Address(address(ANNOUNCED));
+            leg.rtp(now, from, &mut rtp(8, 1, b"x"), &mut events);
         }
         leg.tick(now, &mut events);
         told.extend(
@@ -227,4 +233,38 @@ fn a_peer_on_old_hold_gets_nothing() {
     };
     leg.set_remote(Time::ZERO, held);
     assert_eq!(leg.rtp_destination(), None);
+}
+
+#[test]
+fn a_new_announcement_for_reports_counts_and_the_same_one_keeps_what_was_seen() {
+    let mut leg = leg();
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    let seen = address("192.0.2.1:9");
+    leg.rtcp(Time::ZERO, seen, &report);
+    leg.set_remote(Time::ZERO, remote(Direction::SendRecv));
+    assert_eq!(leg.rtcp_destination(), Some(seen));
+    let multiplexed = Remote {
+        rtcp: address(ANNOUNCED),
+        ..remote(Direction::SendRecv)
+    };
+    assert_eq!(leg.set_remote(Time::ZERO, multiplexed), Listening::AsBefore);
+    assert!(leg.is_multiplexed());
+}
+
+#[test]
+fn a_key_whose_end_is_lost_is_told_a_little_later() {
+    let mut leg = leg();
+    hears(&mut leg, ANNOUNCED, &mut rtp(101, 1, &[5, 0, 1, 0x90]));
+    let mut events = Vec::new();
+    leg.tick(Time::from_millis(100), &mut events);
+    assert_eq!(events, []);
+    leg.tick(Time::from_millis(250), &mut events);
+    assert_eq!(
+        events,
+        [MediaEvent::Dtmf {
+            path: PATH,
+            digit: '5',
+            duration_ms: 50
+        }]
+    );
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use clock::Time;
 
-/// How long a peer may be silent, and whether that was told.
+/// How long a peer may be silent, and what was told of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
     limit: Option<Duration>,
     /// Silence before this does not count.
     since: Time,
-    told: Told,
+    /// When the silence began that was told. A packet thus need not touch the watch.
+    told: Option<Time>,
 }
 
 /// Whether something was told that is to be told once.
@@ -26,7 +27,7 @@ impl Watch {
         Self {
             limit: None,
             since: now,
-            told: Told::NotYet,
+            told: None,
         }
     }
 
@@ -39,21 +40,17 @@ impl Watch {
     /// The silence so far does not count.
     pub(super) fn restart(&mut self, now: Time) {
         self.since = now;
-        self.told = Told::NotYet;
-    }
-
-    /// The peer was heard.
-    pub(super) fn hear(&mut self) {
-        self.told = Told::NotYet;
+        self.told = None;
     }
 
     /// Whether the silence since `heard` is too long and not told yet; then it is.
     pub(super) fn is_over(&mut self, now: Time, heard: Time) -> bool {
-        let silence = now - heard.max(self.since);
-        let is_over = self.told == Told::NotYet && self.limit.is_some_and(|limit| silence >= limit);
-        if is_over {
-            self.told = Told::Already;
+        let begun = heard.max(self.since);
+        let is_long = self.limit.is_some_and(|limit| now - begun >= limit);
+        if !is_long || self.told == Some(begun) {
+            return false;
         }
-        is_over
+        self.told = Some(begun);
+        true
     }
 }

@@ -78,7 +78,7 @@ impl TelephoneEvents {
         [before, ended].into_iter().flatten()
     }
 
-    /// The key whose end must have been lost, if there is one. Asked for with every packet of voice.
+    /// The key whose end must have been lost, if there is one. Asked for every now and then.
     pub fn lapse(&mut self, now: Time) -> Option<KeyPress> {
         let event = self.current.as_mut()?;
         if now - event.heard < LOST_END {

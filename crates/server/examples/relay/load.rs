@@ -8,6 +8,9 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
 const TICK: Duration = Duration::from_millis(1);
+/// How much of a pause is made up for.
+const MOST_AT_ONCE: Duration = Duration::from_millis(5);
+const SETTLE_TICKS: u32 = 20;
 const HEADER_BYTES: usize = 12;
 /// 20 ms of G.711.
 const PACKET_BYTES: usize = HEADER_BYTES + 160;
@@ -29,6 +32,9 @@ pub(crate) struct Load {
     packets_per_second: usize,
     epoll: std::os::fd::OwnedFd,
     begun: Instant,
+    owed_millionths: usize,
+    /// Packets sent since the start.
+    turn: usize,
     sent: u64,
     received: u64,
     delays_us: Vec<u64>,
@@ -49,6 +55,8 @@ impl Load {
             packets_per_second,
             epoll,
             begun,
+            owed_millionths: 0,
+            turn: 0,
             sent: 0,
             received: 0,
             delays_us,
@@ -57,57 +65,57 @@ impl Load {
 
     /// Runs for `warm_up` and then `during`, in which the thread of that name is measured.
     pub(crate) fn run(mut self, thread: &str, warm_up: Duration, during: Duration) -> Outcome {
-        self.run_until(warm_up);
-        (self.sent, self.received) = (self.sent, self.sent);
+        self.run_for(warm_up);
+        (self.sent, self.received) = (0, 0);
         self.delays_us.clear();
-        let (cpu, sent) = (cpu_of(thread), self.sent);
-        self.run_until(warm_up + during);
-        let micros = cpu_of(thread).saturating_sub(cpu).as_secs_f64() * 1e6;
-        let packets = self.sent - sent;
-        self.settle();
+        let before = cpu_of(thread);
+        self.run_for(during);
+        let micros = cpu_of(thread).saturating_sub(before).as_secs_f64() * 1e6;
         self.delays_us.sort_unstable();
         let delay = |percent| {
             self.delays_us
                 .get(self.delays_us.len() * percent / 100)
                 .copied()
-                .unwrap_or(0)
         };
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52 packets")]
-        let micros_per_packet = micros / packets as f64;
-        let lost = self.sent.saturating_sub(self.received);
+        let micros_per_packet = micros / self.received as f64;
         Outcome {
             micros_per_packet,
-            packets,
-            lost,
-            delay_us: [delay(50), delay(99)],
+            packets: self.received,
+            lost: self.sent.saturating_sub(self.received),
+            delay_us: [50, 99].map(|percent| delay(percent).unwrap_or(0)),
         }
     }
 
-    fn run_until(&mut self, end: Duration) {
-        while self.begun.elapsed() < end {
+    /// Sends for so long, and then waits for the packets that are still on their way.
+    fn run_for(&mut self, time: Duration) {
+        let begun = Instant::now();
+        let mut before = begun;
+        while begun.elapsed() < time {
             std::thread::sleep(TICK);
-            self.send_what_is_due();
+            let now = Instant::now();
+            // Who comes late leaves packets out: a burst would measure the sockets' buffers.
+            self.send(now.duration_since(before).min(MOST_AT_ONCE));
+            self.receive();
+            before = now;
+        }
+        for _ in 0..SETTLE_TICKS {
+            std::thread::sleep(TICK);
             self.receive();
         }
     }
 
-    /// The last packets are still on their way.
-    fn settle(&mut self) {
-        for _ in 0..20 {
-            std::thread::sleep(TICK);
-            self.receive();
-        }
-    }
-
-    fn send_what_is_due(&mut self) {
-        let due = self.begun.elapsed().as_micros() * self.packets_per_second as u128 / 1_000_000;
-        while u128::from(self.sent) < due {
-            let turn = usize::try_from(self.sent).unwrap_or(0);
-            let sequence = u32::try_from(turn / self.senders).unwrap_or(0);
+    /// Sends what is due after so much time.
+    fn send(&mut self, time: Duration) {
+        let micros = usize::try_from(time.as_micros()).unwrap_or(0);
+        self.owed_millionths += micros * self.packets_per_second;
+        while self.owed_millionths >= 1_000_000 {
+            self.owed_millionths -= 1_000_000;
+            let sequence = u32::try_from(self.turn / self.senders).unwrap_or(0);
             let packet = packet(sequence, self.micros());
-            self.phones[turn % self.senders]
-                .send(&packet)
-                .expect("loopback takes it");
+            let phone = &self.phones[self.turn % self.senders];
+            phone.send(&packet).expect("loopback takes it");
+            self.turn += 1;
             self.sent += 1;
         }
     }

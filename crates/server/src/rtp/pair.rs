@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
+use media::leg::Source;
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -23,9 +24,9 @@ enum Lock {
     /// Only the latched source: the kernel drops the rest before it costs us anything, and spares a
     /// route look-up for every packet we send. What came before still waits in the socket, from
     /// whomever it is.
-    Connected { remote: SocketAddr },
+    Connected,
     /// The same, and the socket was empty since: a packet's source need not be asked for.
-    Certain { remote: SocketAddr },
+    Certain,
 }
 
 /// The longest datagram that is passed on, in bytes: more than a path of Ethernet carries.
@@ -61,8 +62,8 @@ impl Pair {
     /// with every packet.
     pub(super) fn lock(&mut self, remote: SocketAddr) {
         if rustix::net::connect(&self.rtp, &remote).is_ok() {
-            self.lock = Lock::Connected { remote };
-            self.make_certain(remote);
+            self.lock = Lock::Connected;
+            self.make_certain();
         }
     }
 
@@ -73,26 +74,28 @@ impl Pair {
         }
     }
 
-    pub(super) fn receive_rtp(&mut self, buffer: &mut Buffer) -> Option<(usize, SocketAddr)> {
-        match self.lock {
-            Lock::Open => receive(&self.rtp, buffer),
-            Lock::Connected { remote } => {
-                let received = receive(&self.rtp, buffer);
-                self.make_certain(remote);
-                received
-            }
-            Lock::Certain { remote } => {
-                let flags = RecvFlags::empty();
-                let (_, bytes) = rustix::net::recv(&self.rtp, buffer.as_mut_slice(), flags).ok()?;
-                (bytes <= MAX_DATAGRAM_BYTES).then_some((bytes, remote))
-            }
-        }
+    /// Whether the socket is connected to the latched source.
+    pub(super) fn is_locked(&self) -> bool {
+        self.lock != Lock::Open
     }
 
-    /// Looks whether the connected socket is empty. From then on only `remote` can be in it.
-    fn make_certain(&mut self, remote: SocketAddr) {
+    pub(super) fn receive_rtp(&mut self, buffer: &mut Buffer) -> Option<(usize, Source)> {
+        if self.lock == Lock::Certain {
+            let flags = RecvFlags::empty();
+            let (_, bytes) = rustix::net::recv(&self.rtp, buffer.as_mut_slice(), flags).ok()?;
+            return (bytes <= MAX_DATAGRAM_BYTES).then_some((bytes, Source::Latched));
+        }
+        let received = receive(&self.rtp, buffer);
+        if self.lock == Lock::Connected {
+            self.make_certain();
+        }
+        received.map(|(bytes, source)| (bytes, Source::Address(source)))
+    }
+
+    /// Looks whether the connected socket is empty. From then on only the latched source can be in it.
+    fn make_certain(&mut self) {
         if rustix::net::recv(&self.rtp, &mut [0; 1], RecvFlags::PEEK) == Err(Errno::AGAIN) {
-            self.lock = Lock::Certain { remote };
+            self.lock = Lock::Certain;
         }
     }
 
@@ -100,15 +103,19 @@ impl Pair {
         receive(&self.rtcp, buffer)
     }
 
-    /// Sends from the RTP port; whether the kernel took it.
+    /// Sends from the RTP port to the only source that is heard.
+    pub(super) fn send_to_source(&self, datagram: &[u8]) -> Sent {
+        Sent::from(rustix::net::send(&self.rtp, datagram, SendFlags::empty()))
+    }
+
+    /// Sends from the RTP port.
     pub(super) fn send_rtp(&self, datagram: &[u8], to: SocketAddr) -> Sent {
-        let sent = match self.lock {
-            Lock::Open => rustix::net::sendto(&self.rtp, datagram, SendFlags::empty(), &to),
-            Lock::Connected { .. } | Lock::Certain { .. } => {
-                rustix::net::send(&self.rtp, datagram, SendFlags::empty())
-            }
-        };
-        Sent::from(sent)
+        Sent::from(rustix::net::sendto(
+            &self.rtp,
+            datagram,
+            SendFlags::empty(),
+            &to,
+        ))
     }
 
     /// Sends from the RTCP port.

@@ -6,15 +6,17 @@ use media::{PathId, ThreadId};
 
 use super::pair::Pair;
 
-/// One leg's sockets and state.
+/// One leg's sockets and state. The order is kept and begins with a cache line, for the reason that
+/// [`Leg`] gives.
+#[repr(C, align(64))]
 pub(super) struct Path {
-    pub(super) id: PathId,
-    pub(super) port: u16,
     pub(super) pair: Pair,
-    pub(super) leg: Leg,
     /// The place of the leg at the other end of the bridge.
     pub(super) peer: Option<u32>,
     pub(super) stage: Stage,
+    pub(super) port: u16,
+    pub(super) leg: Leg,
+    pub(super) id: PathId,
 }
 
 /// How far a path's life has come.

@@ -39,17 +39,12 @@ impl Relay {
         let Some(path) = self.paths.at(slot) else {
             return;
         };
-        let received = match port {
-            Port::Rtp => path.pair.receive_rtp(&mut self.buffer),
-            Port::Rtcp => path.pair.receive_rtcp(&mut self.buffer),
-        };
-        let Some((bytes, source)) = received else {
-            return;
-        };
-        let datagram = &mut self.buffer[..bytes];
         let heard = match port {
-            Port::Rtp => path.leg.rtp(now, source, datagram, &mut self.events),
-            Port::Rtcp => path.leg.rtcp(now, source, datagram),
+            Port::Rtp => hear_rtp(now, path, &mut self.buffer, &mut self.events),
+            Port::Rtcp => hear_rtcp(now, path, &mut self.buffer),
+        };
+        let Some((bytes, heard)) = heard else {
+            return;
         };
         if let Heard::LatchedRtp(remote) = heard {
             path.pair.lock(remote);
@@ -114,11 +109,31 @@ enum Passed {
     Nowhere,
 }
 
+fn hear_rtp(
+    now: Time,
+    path: &mut Path,
+    buffer: &mut Buffer,
+    events: &mut Vec<MediaEvent>,
+) -> Option<(usize, Heard)> {
+    let (bytes, from) = path.pair.receive_rtp(buffer)?;
+    Some((bytes, path.leg.rtp(now, from, &mut buffer[..bytes], events)))
+}
+
+fn hear_rtcp(now: Time, path: &mut Path, buffer: &mut Buffer) -> Option<(usize, Heard)> {
+    let (bytes, source) = path.pair.receive_rtcp(buffer)?;
+    Some((bytes, path.leg.rtcp(now, source, &buffer[..bytes])))
+}
+
 fn send_rtp(peer: &mut Path, datagram: &[u8]) -> Passed {
-    let Some(to) = peer.leg.rtp_destination() else {
-        return Passed::Nowhere;
+    let sent = if peer.pair.is_locked() {
+        peer.pair.send_to_source(datagram)
+    } else {
+        match peer.leg.rtp_destination() {
+            Some(to) => peer.pair.send_rtp(datagram, to),
+            None => return Passed::Nowhere,
+        }
     };
-    match peer.pair.send_rtp(datagram, to) {
+    match sent {
         Sent::Yes => {
             peer.leg.count_sent(datagram.len());
             Passed::On(Port::Rtp)
