@@ -3,6 +3,8 @@
 //! One `Time` serves both as the instant of the record (Unix time) and for timers, because the
 //! server's clock is anchored once and then only moves forward (see `server::clock`).
 
+#![deny(clippy::indexing_slicing)]
+
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;

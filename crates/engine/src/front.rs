@@ -151,7 +151,9 @@ impl Engine {
             return false;
         };
         let user = from.user_decoded().map(std::borrow::Cow::into_owned);
-        let user = user.and_then(|user| String::from_utf8(user).ok()).unwrap_or_default();
+        let user = user
+            .and_then(|user| String::from_utf8(user).ok())
+            .unwrap_or_default();
         let owner = self.directory.account_of_domain(from.host);
         let plan = owner.and_then(|(_, account)| self.plan(account));
         plan.is_some_and(|plan| plan.device(&user).is_some())

@@ -7,6 +7,7 @@
 
 mod asked;
 mod calls;
+mod floods;
 mod made;
 mod network;
 mod session;

@@ -1,3 +1,5 @@
+//! The lanes by their rules: order, windows, retries, giving way.
+
 use std::collections::VecDeque;
 
 use super::endpoint::{FIRST_WINDOW, NARROWEST_WINDOW, WIDEST_WINDOW};
