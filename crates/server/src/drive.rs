@@ -397,7 +397,7 @@ impl Loop {
             match self.udp.iter_mut().find(|port| port.carries(&transmit.to)) {
                 Some(port) => port.send(transmit),
                 None => {
-                    tracing::debug!(to = %transmit.to.remote, "no UDP port of that address family")
+                    tracing::debug!(to = %transmit.to.remote, "no UDP port of that address family");
                 }
             }
         }

@@ -173,15 +173,28 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
                 );
                 done.digests += 1;
             }
-            input => {
+            Entry::Packet { .. }
+            | Entry::FlowClosed { .. }
+            | Entry::SendFailed { .. }
+            | Entry::Ports { .. }
+            | Entry::Silent { .. }
+            | Entry::Closed { .. }
+            | Entry::Resolved { .. }
+            | Entry::Apply { .. }
+            | Entry::Remove { .. }
+            | Entry::Load { .. }
+            | Entry::HangUpAll
+            | Entry::Wake => {
                 let engine = engine.as_mut().ok_or_else(|| {
                     anyhow::anyhow!("line {number}: the recording has no beginning")
                 })?;
-                let effects = play(engine, now, input)?;
+                let effects = play(engine, now, entry)?;
                 digest.add(&effects);
                 done.inputs += 1;
                 done.effects += effects.len() as u64;
-                effects.iter().for_each(|effect| watch(now, effect));
+                for effect in &effects {
+                    watch(now, effect);
+                }
             }
         }
     }
@@ -205,19 +218,7 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             account,
             version,
             draft,
-        } => {
-            let draft: Draft = serde_json::from_value(draft)?;
-            let plan = draft
-                .compile(AccountId(account), version)
-                .map_err(|problems| {
-                    let first = problems
-                        .first()
-                        .map(ToString::to_string)
-                        .unwrap_or_default();
-                    anyhow::anyhow!("an account of the recording does not compile: {first}")
-                })?;
-            Input::Apply(Arc::new(plan))
-        }
+        } => Input::Apply(plan_of(draft, AccountId(account), version)?),
         Entry::FlowClosed { flow } => Input::FlowClosed(FlowId(flow)),
         Entry::SendFailed {
             transport,
@@ -263,6 +264,22 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         Entry::Start(_) | Entry::Digest { .. } => return Ok(Vec::new()),
     };
     Ok(engine.handle(now, input))
+}
+
+fn plan_of(
+    draft: serde_json::Value,
+    account: AccountId,
+    version: u64,
+) -> anyhow::Result<Arc<pbx::Plan>> {
+    let draft: Draft = serde_json::from_value(draft)?;
+    let plan = draft.compile(account, version).map_err(|problems| {
+        let first = problems
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        anyhow::anyhow!("an account of the recording does not compile: {first}")
+    })?;
+    Ok(Arc::new(plan))
 }
 
 /// A line of the file.

@@ -16,14 +16,14 @@ use store::{Reader, StoreError, Writer};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
-use crate::accounts::Account;
+use crate::accounts::{Account, Accounts};
 use crate::clock::{self, Clock};
 use crate::control::{self, Door};
 use crate::directory::{Directory, Live};
 use crate::dns::Dns;
 use crate::drive::{self, Drive, Gauges, Message};
 use crate::hooks::deliver;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, Recovered};
 use crate::metrics::{Kind, Metrics};
 use crate::net::stream::Patience;
 use crate::net::tcp::{self, Streams};
@@ -61,16 +61,90 @@ pub struct Server {
 
 /// Starts everything. When it returns, phones and clients are served.
 pub fn start(settings: &Settings) -> anyhow::Result<Server> {
-    control::prepare_data_dir(&settings.data_dir)?;
     let clock = Clock::start();
     let readiness = Readiness::default();
     readiness.lost(Part::Start, "the server is starting");
+    let Memory {
+        writer,
+        reader,
+        accounts,
+        opened,
+        live,
+        recovered,
+    } = remember(settings)?;
+    let common = Common {
+        clock,
+        live,
+        metrics: Arc::new(Metrics::default()),
+        dns: Dns::default(),
+        runtime: runtime()?,
+        readiness,
+        reader,
+    };
+    let (stop, stopped) = watch::channel(());
+    let not_before = recovered.not_before;
+    let (ledger, ledger_thread, delivery) =
+        common.keep(settings, writer, recovered.fold, &stopped)?;
+    let network = Network {
+        settings,
+        common: &common,
+        ledger: &ledger,
+    };
+    let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
+    observe(&common.metrics, &drive.gauges());
+    let (http, api) = common.answer(settings, stopped)?;
+    let listening = Listening {
+        sip_udp,
+        sip_tcp,
+        http,
+    };
+    let door = Arc::new(Door {
+        accounts,
+        reader: common.reader.clone(),
+        ledger: ledger.clone(),
+        live: common.live.clone(),
+        drive: drive.messages(),
+        clock: common.clock.clone(),
+        turn: tokio::sync::Mutex::new(()),
+    });
+    let visitors = common.open_door(settings, &door)?;
+    let follow = common.runtime.spawn(follow_wall_time(common.clock.clone()));
+    common.readiness.found(Part::Start);
+    let run_file = settings.data_dir.join("run.json");
+    write_whole(&run_file, &serde_json::to_vec(&listening)?)?;
+    Ok(Server {
+        listening,
+        door,
+        readiness: common.readiness,
+        drive,
+        ledger,
+        ledger_thread,
+        stop,
+        tasks: vec![delivery, api, visitors, follow],
+        runtime: common.runtime,
+        run_file,
+    })
+}
+
+/// What the data folder holds.
+struct Memory {
+    writer: Writer,
+    reader: Reader,
+    accounts: Accounts,
+    opened: Vec<Account>,
+    live: Live,
+    recovered: Recovered,
+}
+
+/// Opens the store, reads the accounts and closes the calls that died with the process before.
+fn remember(settings: &Settings) -> anyhow::Result<Memory> {
+    control::prepare_data_dir(&settings.data_dir)?;
     let database = control::database_path(&settings.data_dir);
     let mut writer = open_writer(&database)?;
     let reader = Reader::open(&database, READERS)?;
     let accounts = control::open_accounts(settings)?;
-    let opened: Vec<Account> = reader
-        .accounts()?
+    let stored = reader.accounts()?;
+    let opened: Vec<Account> = stored
         .iter()
         .map(|stored| accounts.open(stored))
         .collect::<Result<_, _>>()?;
@@ -79,106 +153,108 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     ));
     let recovered = ledger::recover(&mut writer, &live.current())?;
     if recovered.lost_calls > 0 {
-        tracing::warn!(
-            calls = recovered.lost_calls,
-            "calls that died with the process before were closed"
-        );
+        let calls = recovered.lost_calls;
+        tracing::warn!(calls, "calls that died with the process before were closed");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(RUNTIME_THREADS)
-        .thread_name("shell")
-        .enable_all()
-        .build()?;
-    let metrics = Arc::new(Metrics::default());
-    let (to_deliver, deliver_inbox) = mpsc::channel(deliver::CAPACITY_MESSAGES);
-    let (ledger, ledger_thread) = ledger::start(ledger::Parts {
+    Ok(Memory {
         writer,
-        reader: reader.clone(),
-        fold: recovered.fold,
-        clock: clock.clone(),
-        accounts: live.clone(),
-        deliver: to_deliver.clone(),
-        readiness: readiness.clone(),
-        metrics: Arc::clone(&metrics),
-    })?;
-    let (stop, stopped) = watch::channel(());
-    let dns = Dns::default();
-    let mut tasks = Vec::new();
-    let delivery = deliver::Parts {
-        clock: clock.clone(),
-        accounts: live.clone(),
-        ledger: ledger.clone(),
-        metrics: Arc::clone(&metrics),
-        dns: dns.clone(),
-    };
-    tasks.push(runtime.spawn(deliver::run(
-        delivery,
-        settings.hooks.clone(),
-        deliver_inbox,
-        stopped.clone(),
-    )));
-    to_deliver
-        .blocking_send(deliver::Message::Backlogs(reader.backlogs()?))
-        .context("webhook delivery ended at once")?;
-
-    let not_before = recovered.not_before;
-    let network = Network {
-        settings,
-        clock: &clock,
-        runtime: &runtime,
-        ledger: &ledger,
-        dns: &dns,
-    };
-    let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
-    observe(&metrics, &drive.gauges());
-
-    let http = runtime
-        .block_on(tokio::net::TcpListener::bind(settings.http.listen))
-        .with_context(|| format!("cannot listen for HTTP at {}", settings.http.listen))?;
-    let listening = Listening {
-        sip_udp,
-        sip_tcp,
-        http: http.local_addr()?,
-    };
-    let api = api::Parts {
-        clock: clock.clone(),
-        accounts: live.clone(),
-        reader: reader.clone(),
-        readiness: readiness.clone(),
-        metrics: Arc::clone(&metrics),
-    };
-    let router = api::router(api, &settings.http);
-    tasks.push(runtime.spawn(api::serve::serve(http, router, metrics, stopped)));
-    let door = Arc::new(Door {
-        accounts,
         reader,
-        ledger: ledger.clone(),
+        accounts,
+        opened,
         live,
-        drive: drive.messages(),
-        clock: clock.clone(),
-        turn: tokio::sync::Mutex::new(()),
-    });
-    let _guard = runtime.enter();
-    let socket = control::listen(&settings.data_dir)?;
-    tasks.push(runtime.spawn(control::serve(socket, Arc::clone(&door))));
-    tasks.push(runtime.spawn(follow_wall_time(clock)));
-    drop(_guard);
-
-    readiness.found(Part::Start);
-    let run_file = settings.data_dir.join("run.json");
-    write_whole(&run_file, &serde_json::to_vec(&listening)?)?;
-    Ok(Server {
-        listening,
-        door,
-        readiness,
-        drive,
-        ledger,
-        ledger_thread,
-        stop,
-        tasks,
-        runtime,
-        run_file,
+        recovered,
     })
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let builder = builder.worker_threads(RUNTIME_THREADS).thread_name("shell");
+    builder
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the shell")
+}
+
+/// What most parts work with.
+struct Common {
+    clock: Clock,
+    live: Live,
+    metrics: Arc<Metrics>,
+    dns: Dns,
+    runtime: Runtime,
+    readiness: Readiness,
+    reader: Reader,
+}
+
+impl Common {
+    /// Starts the ledger and the delivery of what it commits.
+    fn keep(
+        &self,
+        settings: &Settings,
+        writer: Writer,
+        fold: pbx::cdr::Fold,
+        stopped: &watch::Receiver<()>,
+    ) -> anyhow::Result<(Ledger, JoinHandle<()>, tokio::task::JoinHandle<()>)> {
+        let (to_deliver, inbox) = mpsc::channel(deliver::CAPACITY_MESSAGES);
+        let (ledger, thread) = ledger::start(ledger::Parts {
+            writer,
+            reader: self.reader.clone(),
+            fold,
+            clock: self.clock.clone(),
+            accounts: self.live.clone(),
+            deliver: to_deliver.clone(),
+            readiness: self.readiness.clone(),
+            metrics: Arc::clone(&self.metrics),
+        })?;
+        let parts = deliver::Parts {
+            clock: self.clock.clone(),
+            accounts: self.live.clone(),
+            ledger: ledger.clone(),
+            metrics: Arc::clone(&self.metrics),
+            dns: self.dns.clone(),
+        };
+        let deliver = deliver::run(parts, settings.hooks.clone(), inbox, stopped.clone());
+        let task = self.runtime.spawn(deliver);
+        to_deliver
+            .blocking_send(deliver::Message::Backlogs(self.reader.backlogs()?))
+            .context("webhook delivery ended at once")?;
+        Ok((ledger, thread, task))
+    }
+
+    /// Starts API, health and metrics. Gives the address bound.
+    fn answer(
+        &self,
+        settings: &Settings,
+        stopped: watch::Receiver<()>,
+    ) -> anyhow::Result<(SocketAddr, tokio::task::JoinHandle<()>)> {
+        let address = settings.http.listen;
+        let listener = self
+            .runtime
+            .block_on(tokio::net::TcpListener::bind(address))
+            .with_context(|| format!("cannot listen for HTTP at {address}"))?;
+        let local = listener.local_addr()?;
+        let parts = api::Parts {
+            clock: self.clock.clone(),
+            accounts: self.live.clone(),
+            reader: self.reader.clone(),
+            readiness: self.readiness.clone(),
+            metrics: Arc::clone(&self.metrics),
+        };
+        let router = api::router(parts, &settings.http);
+        let serve = api::serve::serve(listener, router, Arc::clone(&self.metrics), stopped);
+        Ok((local, self.runtime.spawn(serve)))
+    }
+
+    /// Opens the control socket.
+    fn open_door(
+        &self,
+        settings: &Settings,
+        door: &Arc<Door>,
+    ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+        let _entered = self.runtime.enter();
+        let socket = control::listen(&settings.data_dir)?;
+        Ok(self.runtime.spawn(control::serve(socket, Arc::clone(door))))
+    }
 }
 
 impl Server {
@@ -233,10 +309,8 @@ fn open_writer(database: &Path) -> Result<Writer, StoreError> {
 /// Everything between the network and the ledger.
 struct Network<'a> {
     settings: &'a Settings,
-    clock: &'a Clock,
-    runtime: &'a Runtime,
+    common: &'a Common,
     ledger: &'a Ledger,
-    dns: &'a Dns,
 }
 
 impl Network<'_> {
@@ -277,11 +351,17 @@ impl Network<'_> {
         let engine_settings = self.engine_settings(contacts, not_before)?;
         let recorder = self.recorder(&engine_settings)?;
         let wake = messages.clone();
-        let rtp = rtp::start(&self.rtp_settings(sip_udp.ip()), self.clock, move || {
-            if wake.send(Message::MediaNews).is_err() {
-                tracing::error!("the drive loop is too far behind to hear of the media threads");
-            }
-        })?;
+        let rtp = rtp::start(
+            &self.rtp_settings(sip_udp.ip()),
+            &self.common.clock,
+            move || {
+                if wake.send(Message::MediaNews).is_err() {
+                    tracing::error!(
+                        "the drive loop is too far behind to hear of the media threads"
+                    );
+                }
+            },
+        )?;
         for account in accounts {
             let message = Message::Apply {
                 draft: account.draft,
@@ -294,13 +374,13 @@ impl Network<'_> {
         let drive = drive::start(drive::Parts {
             engine: Engine::new(engine_settings),
             udp,
-            clock: self.clock.clone(),
+            clock: self.common.clock.clone(),
             inbox,
             rtp: Arc::new(rtp),
             streams,
             ledger: self.ledger.clone(),
-            dns: self.dns.clone(),
-            runtime: self.runtime.handle().clone(),
+            dns: self.common.dns.clone(),
+            runtime: self.common.runtime.handle().clone(),
             recorder,
         })?;
         Ok((drive, sip_udp, tcp.first().copied()))
@@ -318,7 +398,7 @@ impl Network<'_> {
         let limits = &self.settings.sip.limits;
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         Streams::new(
-            self.runtime.handle().clone(),
+            self.common.runtime.handle().clone(),
             messages,
             first_flow,
             tcp::Limits {
@@ -383,7 +463,7 @@ impl Network<'_> {
         if !self.settings.record_inputs {
             return Ok(None);
         }
-        let name = format!("inputs-{}.jsonl", self.clock.now().as_millis());
+        let name = format!("inputs-{}.jsonl", self.common.clock.now().as_millis());
         let path = self.settings.data_dir.join(name);
         tracing::info!(path = %path.display(), "inputs are recorded");
         let recorder = Recorder::create(&path, settings)
@@ -408,79 +488,85 @@ fn reachable_at(bound: IpAddr) -> IpAddr {
 
 /// What the drive loop counts is shown with the rest.
 fn observe(metrics: &Metrics, gauges: &Arc<Gauges>) {
-    let show = |name, help, kind, read: fn(&Gauges) -> &AtomicU64| {
+    for (name, help, kind, read) in OBSERVED {
         let gauges = Arc::clone(gauges);
         metrics.source(name, help, kind, move || {
             read(&gauges).load(Ordering::Relaxed)
         });
-    };
-    show(
+    }
+}
+
+/// A metric of the drive loop: name, help, kind, and where its value is.
+type Observed = (&'static str, &'static str, Kind, fn(&Gauges) -> &AtomicU64);
+
+const OBSERVED: [Observed; 11] = [
+    (
         "switchhook_calls",
         "Calls in progress.",
         Kind::Gauge,
         |gauges| &gauges.calls,
-    );
-    show(
+    ),
+    (
         "switchhook_legs",
         "Legs of calls in progress.",
         Kind::Gauge,
         |gauges| &gauges.legs,
-    );
-    show(
+    ),
+    (
         "switchhook_registrations",
         "Registered contacts.",
         Kind::Gauge,
         |gauges| &gauges.registrations,
-    );
-    show(
+    ),
+    (
         "switchhook_sip_transactions",
         "SIP transactions.",
         Kind::Gauge,
         |gauges| &gauges.transactions,
-    );
-    show(
+    ),
+    (
         "switchhook_sip_dialogs",
         "SIP dialogs.",
         Kind::Gauge,
         |gauges| &gauges.dialogs,
-    );
-    show(
+    ),
+    (
         "switchhook_rtp_ports_in_stock",
-        "Bound port pairs that wait for a leg.",
+        "Port pairs that wait for a leg.",
         Kind::Gauge,
         |gauges| &gauges.ports_in_stock,
-    );
-    show(
+    ),
+    (
         "switchhook_sip_messages_received_total",
         "SIP messages received.",
         Kind::Counter,
         |gauges| &gauges.messages_received,
-    );
-    show(
+    ),
+    (
         "switchhook_sip_messages_sent_total",
         "SIP messages sent.",
         Kind::Counter,
         |gauges| &gauges.messages_sent,
-    );
-    show(
+    ),
+    (
         "switchhook_sip_datagrams_dropped_total",
         "Datagrams the system did not take.",
         Kind::Counter,
         |gauges| &gauges.datagrams_dropped,
-    );
-    show(
+    ),
+    (
         "switchhook_passwords_refused_total",
         "Wrong passwords and unknown users.",
         Kind::Counter,
         |gauges| &gauges.refused_passwords,
-    );
-    show(
+    ),
+    (
         "switchhook_faults_total",
         "Steps of call control that failed by a fault of ours.",
         Kind::Counter,
         |gauges| &gauges.faults,
-    );
-}
+    ),
+];
 
 async fn follow_wall_time(clock: Clock) {
     loop {

@@ -63,21 +63,27 @@ pub(super) enum Ended {
     Io(#[from] std::io::Error),
 }
 
-/// Serves a connection until it ends. `outgoing` holds what is to be written; when its sender is
-/// dropped the connection is closed.
+/// What is to be written to a peer.
+pub(super) struct Outgoing {
+    /// When its sender is dropped the connection is closed.
+    pub(super) queue: mpsc::Receiver<Vec<u8>>,
+    /// For answers to keep-alives. A weak hold: only the table of connections keeps the queue open.
+    pub(super) pongs: mpsc::WeakSender<Vec<u8>>,
+}
+
+/// Serves a connection until it ends.
 pub(super) async fn serve<S: AsyncRead + AsyncWrite>(
     stream: S,
     peer: Peer,
-    outgoing: mpsc::Receiver<Vec<u8>>,
+    outgoing: Outgoing,
     patience: Patience,
     messages: &Sender<Message>,
-    pongs: mpsc::WeakSender<Vec<u8>>,
 ) -> Ended {
     let (reading, writing) = tokio::io::split(stream);
     // Whichever half ends first takes the other with it.
     tokio::select! {
-        ended = read(reading, peer, patience, messages, pongs) => ended,
-        ended = write(writing, outgoing, patience) => ended,
+        ended = read(reading, peer, patience, messages, outgoing.pongs) => ended,
+        ended = write(writing, outgoing.queue, patience) => ended,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::stream::{self, Patience, Peer, WRITE_QUEUE_LIMIT};
+use super::stream::{self, Outgoing, Patience, Peer, WRITE_QUEUE_LIMIT};
 use crate::drive::Message;
 use crate::inbox::Sender;
 
@@ -261,18 +261,13 @@ impl Streams {
             .connections
             .get(&peer.flow)
             .map(|known| known.outgoing.clone());
-        if let Some(pongs) = pongs {
-            // A weak hold: only the table keeps the queue open.
-            let pongs = pongs.downgrade();
-            let ended = stream::serve(
-                socket,
-                peer,
-                outgoing,
-                self.0.patience,
-                &self.0.messages,
+        if let Some(pongs) = pongs.map(|pongs| pongs.downgrade()) {
+            let outgoing = Outgoing {
+                queue: outgoing,
                 pongs,
-            )
-            .await;
+            };
+            let (patience, messages) = (self.0.patience, &self.0.messages);
+            let ended = stream::serve(socket, peer, outgoing, patience, messages).await;
             tracing::debug!(remote = %peer.remote, %ended, "a SIP connection ended");
         }
         self.gone(peer);

@@ -86,7 +86,7 @@ impl UdpPort {
     /// Reads one batch and hands each datagram on. Says how many there were: fewer than
     /// [`Batch::SIZE`] means that the socket is empty.
     pub fn receive(&self, batch: &mut Batch, mut handle: impl FnMut(Source, &[u8])) -> usize {
-        let (lengths, count) = match batch.fill(&self.socket) {
+        let Filled { lengths, count } = match batch.fill(&self.socket) {
             Ok(filled) => filled,
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => return 0,
             Err(error) => {
@@ -148,6 +148,13 @@ pub struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
 }
 
+/// What one read brought.
+struct Filled {
+    /// Length and sender of each datagram.
+    lengths: [(usize, Option<SocketAddr>); BATCH],
+    count: usize,
+}
+
 impl Default for Batch {
     fn default() -> Self {
         Self {
@@ -162,10 +169,7 @@ impl Batch {
     pub const SIZE: usize = BATCH;
 
     /// Reads what is there, without waiting: each datagram's length and sender, and how many.
-    fn fill(
-        &mut self,
-        socket: &UdpSocket,
-    ) -> nix::Result<([(usize, Option<SocketAddr>); BATCH], usize)> {
+    fn fill(&mut self, socket: &UdpSocket) -> nix::Result<Filled> {
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
             .bytes
             .chunks_mut(DATAGRAM_BYTES)
@@ -184,7 +188,7 @@ impl Batch {
             *slot = (message.bytes, message.address.as_ref().and_then(to_std));
             count += 1;
         }
-        Ok((lengths, count))
+        Ok(Filled { lengths, count })
     }
 
     fn datagrams<'a>(
@@ -245,7 +249,7 @@ mod tests {
         let mut all = Vec::new();
         for _ in 0..10_000 {
             port.receive(&mut batch, |source, bytes| {
-                all.push((source.remote, bytes.to_vec()))
+                all.push((source.remote, bytes.to_vec()));
             });
             if all.len() >= expected {
                 break;
