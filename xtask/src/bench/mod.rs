@@ -66,6 +66,24 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "registrations",
+        shows: "CPU of a REGISTER in the SIP core",
+        by: By::Example {
+            package: "sip",
+            example: "registrations",
+            features: "",
+        },
+    },
+    Bench {
+        name: "webhooks",
+        shows: "P11 and P12: webhooks through the committed outbox",
+        by: By::Example {
+            package: "switchhook",
+            example: "hooks",
+            features: "",
+        },
+    },
+    Bench {
         name: "idle",
         shows: "P13: 1,000 registered phones, no calls",
         by: By::Idle,
