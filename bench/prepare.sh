@@ -30,11 +30,11 @@ name: Benchmark
 country: AU
 domain: bench.test
 users:
-  - {number: "2001", name: Caller, devices: [{name: caller, username: caller, password: secret}]}
-  - {number: "2002", name: Callee, devices: [{name: callee, username: callee, password: secret}]}
+  - {number: "2001", name: Caller, devices: [{name: caller, username: caller, password: bench-secret}]}
+  - {number: "2002", name: Callee, devices: [{name: callee, username: callee, password: bench-secret}]}
 YAML
   for number in $(seq 5000 5999); do
-    echo "  - {number: \"$number\", name: User $number, devices: [{name: phone, username: \"$number\", password: secret}]}"
+    echo "  - {number: \"$number\", name: User $number, devices: [{name: phone, username: \"$number\", password: bench-secret}]}"
   done
   cat <<YAML
 webhooks:

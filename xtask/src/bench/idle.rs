@@ -78,7 +78,7 @@ fn register(folder: &Path) -> Result<()> {
         lines += &user.to_string();
         lines += ";[authentication username=";
         lines += &user.to_string();
-        lines += " password=secret];\n";
+        lines += " password=bench-secret];\n";
     }
     let users = folder.join("users.csv");
     std::fs::write(&users, lines)?;
