@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use clock::Time;
-use media::Description;
+use media::{Description, Direction};
 use pbx::{Event, Fact, UserRef};
 use sip::{Framing, Message, Uri};
 
@@ -147,8 +147,9 @@ impl Ladder {
                     let rails = rails(order.len());
                     format!("{} {}", seconds(*at), arrow(rails, from, to, label))
                 }
-                Rung::Note { at, text } => format!("{}    · {text}", seconds(*at)),
-                Rung::Act { at, text, .. } => format!("{}    · {text}", seconds(*at)),
+                Rung::Note { at, text } | Rung::Act { at, text, .. } => {
+                    format!("{}    · {text}", seconds(*at))
+                }
             };
             text.push_str(line.trim_end());
             text.push('\n');
@@ -241,7 +242,14 @@ fn label_of(bytes: &[u8]) -> String {
         (None, None) => method.to_owned(),
     };
     if let Ok(description) = Description::parse(message.body()) {
-        let _written = write!(label, " ({})", description.direction().name());
+        let is_early = message.status_line().is_some_and(|line| line.code < 200);
+        match description.direction() {
+            Direction::SendRecv if is_early => label.push_str(" with audio"),
+            Direction::SendRecv => {}
+            other => {
+                let _written = write!(label, " {}", other.name());
+            }
+        }
     }
     label
 }

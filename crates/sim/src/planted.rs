@@ -164,14 +164,15 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
 }
 
 fn spoilt_event(bug: Planted, mut event: Event) -> Vec<Effect> {
-    let is_lost = match (bug, &event.fact) {
+    let is_lost = matches!(
+        (bug, &event.fact),
         (Planted::AttemptNeverEnds, Fact::UserEnded { .. })
-        | (Planted::CallNeverEnds, Fact::Ended { .. })
-        | (Planted::AnswerNotTold, Fact::UserAnswered { .. } | Fact::OutboundAnswered { .. }) => {
-            true
-        }
-        _ => false,
-    };
+            | (Planted::CallNeverEnds, Fact::Ended { .. })
+            | (
+                Planted::AnswerNotTold,
+                Fact::UserAnswered { .. } | Fact::OutboundAnswered { .. }
+            )
+    );
     if is_lost {
         return Vec::new();
     }

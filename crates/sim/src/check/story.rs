@@ -61,7 +61,7 @@ impl Story {
                 let seconds = object
                     .settings
                     .get("ring_seconds")
-                    .and_then(|value| value.as_u64());
+                    .and_then(serde_json::Value::as_u64);
                 rings.then(|| seconds.unwrap_or(own.into()))
             });
             let longest = in_flows.chain([own.into()]).max().unwrap_or_default();

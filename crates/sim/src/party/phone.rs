@@ -100,6 +100,11 @@ impl Party {
         device.is_some_and(|(_, _, device)| device.ha1.md5 == ha1.md5)
     }
 
+    /// Whether it thinks that it can be called.
+    pub(crate) fn is_registered(&self) -> bool {
+        matches!(&self.role, Role::Phone(phone) if phone.registered == Registered::Yes)
+    }
+
     /// Whether it is a phone of that account.
     pub(crate) fn is_in(&self, account: AccountId) -> bool {
         matches!(&self.role, Role::Phone(phone) if phone.account == account)

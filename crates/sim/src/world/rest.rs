@@ -12,10 +12,10 @@ use crate::check::Cause;
 use crate::party::{Act, BeliefId, Party, PartyId, Power, Registered, Role};
 
 /// Until everybody is registered again.
-const SETTLES_IN: Duration = Duration::from_secs(40);
+const SETTLES_IN: Duration = Duration::from_secs(50);
 /// How often whoever still talks is asked to hang up.
 const ROUNDS: u32 = 8;
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 /// Longer than any transaction lives, twice.
 const ECHOES: Duration = Duration::from_secs(140);
 
