@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod nearest;
 pub mod net;
+mod observe;
 pub mod ready;
 pub mod record;
 pub mod rtp;

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,10 +20,10 @@ use crate::clock::{self, Clock};
 use crate::control::{self, Door};
 use crate::directory::{Directory, Live};
 use crate::dns::Dns;
-use crate::drive::{self, Drive, Gauges, Message};
+use crate::drive::{self, Drive, Message};
 use crate::hooks::deliver;
 use crate::ledger::{self, Ledger, Recovered};
-use crate::metrics::{Kind, Metrics};
+use crate::metrics::Metrics;
 use crate::net::stream::Patience;
 use crate::net::tcp::{self, Streams};
 use crate::net::udp::UdpPort;
@@ -32,7 +31,7 @@ use crate::ready::{Part, Readiness};
 use crate::record::Recorder;
 use crate::rtp::{self, RtpSettings};
 use crate::settings::Settings;
-use crate::{api, inbox};
+use crate::{api, inbox, observe};
 
 /// Where a running server listens, as written to `run.json` in the data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +53,7 @@ pub struct Server {
     ledger: Ledger,
     ledger_thread: JoinHandle<()>,
     stop: watch::Sender<()>,
+    delivery: tokio::task::JoinHandle<()>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
     runtime: Runtime,
     run_file: PathBuf,
@@ -91,7 +91,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         ledger: &ledger,
     };
     let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
-    observe(&common.metrics, &drive.gauges());
+    observe::drive(&common.metrics, &drive.gauges());
     let (http, api) = common.answer(settings, stopped)?;
     let listening = Listening {
         sip_udp,
@@ -120,7 +120,8 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         ledger,
         ledger_thread,
         stop,
-        tasks: vec![delivery, api, visitors, follow],
+        delivery,
+        tasks: vec![api, visitors, follow],
         runtime: common.runtime,
         run_file,
     })
@@ -278,13 +279,16 @@ impl Server {
         self.readiness
             .lost(Part::Stop, "the server is being stopped");
         self.drive.stop(drain);
-        // In this order: the last events are committed, and what they cause is delivered after the
-        // next start if not now.
+        // In this order: what was delivered is known before the ledger writes its last, and what the
+        // last events cause is delivered after the next start.
+        drop(self.stop);
+        if self.runtime.block_on(self.delivery).is_err() {
+            tracing::error!("webhook delivery had panicked");
+        }
         self.ledger.stop();
         if self.ledger_thread.join().is_err() {
             tracing::error!("the ledger had panicked");
         }
-        drop(self.stop);
         for task in self.tasks {
             task.abort();
         }
@@ -485,88 +489,6 @@ fn reachable_at(bound: IpAddr) -> IpAddr {
     });
     probe.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
 }
-
-/// What the drive loop counts is shown with the rest.
-fn observe(metrics: &Metrics, gauges: &Arc<Gauges>) {
-    for (name, help, kind, read) in OBSERVED {
-        let gauges = Arc::clone(gauges);
-        metrics.source(name, help, kind, move || {
-            read(&gauges).load(Ordering::Relaxed)
-        });
-    }
-}
-
-/// A metric of the drive loop: name, help, kind, and where its value is.
-type Observed = (&'static str, &'static str, Kind, fn(&Gauges) -> &AtomicU64);
-
-const OBSERVED: [Observed; 11] = [
-    (
-        "switchhook_calls",
-        "Calls in progress.",
-        Kind::Gauge,
-        |gauges| &gauges.calls,
-    ),
-    (
-        "switchhook_legs",
-        "Legs of calls in progress.",
-        Kind::Gauge,
-        |gauges| &gauges.legs,
-    ),
-    (
-        "switchhook_registrations",
-        "Registered contacts.",
-        Kind::Gauge,
-        |gauges| &gauges.registrations,
-    ),
-    (
-        "switchhook_sip_transactions",
-        "SIP transactions.",
-        Kind::Gauge,
-        |gauges| &gauges.transactions,
-    ),
-    (
-        "switchhook_sip_dialogs",
-        "SIP dialogs.",
-        Kind::Gauge,
-        |gauges| &gauges.dialogs,
-    ),
-    (
-        "switchhook_rtp_ports_in_stock",
-        "Port pairs that wait for a leg.",
-        Kind::Gauge,
-        |gauges| &gauges.ports_in_stock,
-    ),
-    (
-        "switchhook_sip_messages_received_total",
-        "SIP messages received.",
-        Kind::Counter,
-        |gauges| &gauges.messages_received,
-    ),
-    (
-        "switchhook_sip_messages_sent_total",
-        "SIP messages sent.",
-        Kind::Counter,
-        |gauges| &gauges.messages_sent,
-    ),
-    (
-        "switchhook_sip_datagrams_dropped_total",
-        "Datagrams the system did not take.",
-        Kind::Counter,
-        |gauges| &gauges.datagrams_dropped,
-    ),
-    (
-        "switchhook_passwords_refused_total",
-        "Wrong passwords and unknown users.",
-        Kind::Counter,
-        |gauges| &gauges.refused_passwords,
-    ),
-    (
-        "switchhook_faults_total",
-        "Steps of call control that failed by a fault of ours.",
-        Kind::Counter,
-        |gauges| &gauges.faults,
-    ),
-];
 
 async fn follow_wall_time(clock: Clock) {
     loop {

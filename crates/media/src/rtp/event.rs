@@ -16,7 +16,7 @@ pub struct KeyPress {
 }
 
 /// The events of one leg. A key is told when its end arrives, or when the end must have been lost:
-/// another event began, or nothing came for [`LOST_END`].
+/// another event began, or nothing came for `LOST_END`.
 #[derive(Clone, Debug, Default)]
 pub struct TelephoneEvents {
     current: Option<Event>,

@@ -4,7 +4,7 @@
 //! something to it waits for a moment at most.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clock::Time;
@@ -33,6 +33,8 @@ pub const CAPACITY_MESSAGES: usize = 1_024;
 const TURN_MESSAGES: usize = 256;
 /// Pause before the store is read again after it failed.
 const FETCH_PAUSE: Duration = Duration::from_secs(1);
+/// How long attempts in progress are waited for at the stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Letters of an error that are kept.
 const MAX_ERROR_CHARS: usize = 300;
 /// What we call ourselves.
@@ -97,6 +99,7 @@ pub async fn run(
         client,
         settings,
         attempts,
+        next_sweep: None,
     };
     loop {
         let nap = task.nap();
@@ -120,8 +123,7 @@ pub async fn run(
         }
         task.hand_over();
     }
-    task.attempts.shutdown().await;
-    task.hand_over();
+    task.finish().await;
 }
 
 struct Task {
@@ -131,6 +133,8 @@ struct Task {
     client: Arc<Client>,
     settings: Arc<Hooks>,
     attempts: JoinSet<Done>,
+    /// When kept connections are looked through; none is kept when there is no such time.
+    next_sweep: Option<Instant>,
 }
 
 /// An attempt that is over.
@@ -146,15 +150,33 @@ struct Done {
 impl Task {
     /// How long nothing needs to be done by itself.
     fn nap(&self) -> Option<Duration> {
-        let lanes = self
-            .lanes
-            .deadline()
-            .map(|time| self.parts.clock.until(time));
-        let sweep = (self.client.sweep() > 0).then_some(IDLE_TIME);
+        let lanes = self.lanes.deadline();
+        let lanes = lanes.map(|time| self.parts.clock.until(time));
+        let sweep = self.next_sweep;
+        let sweep = sweep.map(|at| at.saturating_duration_since(Instant::now()));
         lanes.into_iter().chain(sweep).min()
     }
 
+    /// Waits a moment for attempts that are on their way: a receiver that has the body already should
+    /// not get it again after the next start, only because nobody waited for its answer.
+    async fn finish(&mut self) {
+        let all = async {
+            while let Some(done) = self.attempts.join_next().await {
+                self.done(done);
+            }
+        };
+        if tokio::time::timeout(STOP_PATIENCE, all).await.is_err() {
+            self.attempts.shutdown().await;
+        }
+        self.hand_over();
+    }
+
     fn wake(&mut self) {
+        let now = Instant::now();
+        if self.next_sweep.is_some_and(|at| at <= now) {
+            let left = self.client.sweep();
+            self.next_sweep = (left > 0).then(|| now + IDLE_TIME);
+        }
         self.step(Input::Wake);
     }
 
@@ -217,6 +239,8 @@ impl Task {
             // An attempt that panics would hold its lane: it is a fault, told loudly.
             Err(error) => return tracing::error!(%error, "a delivery attempt broke off"),
         };
+        self.next_sweep
+            .get_or_insert_with(|| Instant::now() + IDLE_TIME);
         let at = self.parts.clock.now();
         let Done {
             endpoint,

@@ -15,7 +15,7 @@ pub struct Binding {
     pub(super) id: BindingId,
     /// The contact URI: the request URI of what is sent to the device.
     pub uri: String,
-    /// Where requests for the device go; see [`destination`].
+    /// Where requests for the device go.
     pub destination: Destination,
     /// Where its last REGISTER came from.
     pub source: Source,
