@@ -268,7 +268,7 @@ impl Loop {
                 break;
             }
         }
-        // Dropping the ledger's sending half lets it write what it has and end.
+        // What was handed to the ledger is written before it ends: it is stopped after this thread.
     }
 
     /// Sleeps until a socket or the inbox has something, or the engine's deadline.
