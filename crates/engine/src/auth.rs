@@ -1,17 +1,28 @@
 //! Who a phone is: digest challenges, and the device that an answer proves.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock::Time;
 use pbx::AccountId;
-use sip::{Answer, Authorization, DigestError, Ha1, Message, Method, Name, Stale, Uri};
+use sip::{Answer, Authorization, DigestError, Ha1, Message, Name, Stale, Uri};
 
 use crate::Engine;
+use crate::guesses::Claim;
 
 /// A device whose password was proven.
 pub(crate) struct DeviceRef {
     pub(crate) account: AccountId,
     pub(crate) username: Arc<str>,
+}
+
+impl DeviceRef {
+    fn claim(&self) -> Claim {
+        Claim {
+            account: self.account,
+            username: self.username.clone(),
+        }
+    }
 }
 
 impl Engine {
@@ -21,7 +32,7 @@ impl Engine {
         &mut self,
         now: Time,
         message: &Message<'_>,
-        method: Method,
+        from: SocketAddr,
     ) -> Result<DeviceRef, Answer> {
         let authorization = message
             .headers(Name::Authorization)
@@ -31,13 +42,22 @@ impl Engine {
             return Err(self.challenge(now, message, Stale::No));
         };
         let device = self.claimed_device(&authorization);
+        let claim = device.as_ref().map(DeviceRef::claim);
+        if self.guesses.is_locked_out(now, from, claim.as_ref()) {
+            self.locked_out += 1;
+            return Err(Answer::code(403));
+        }
         let ha1 = device.as_ref().and_then(|device| self.ha1_of(device));
         let verdict = self
             .challenger
-            .verify(now, &authorization, method, ha1.as_ref());
+            .verify(now, &authorization, message.method(), ha1.as_ref());
         match (verdict, device) {
-            (Ok(()), Some(device)) => Ok(device),
+            (Ok(()), Some(device)) => {
+                self.guesses.right(now, from, device.claim());
+                Ok(device)
+            }
             (Ok(()), None) | (Err(DigestError::WrongResponse), _) => {
+                self.guesses.wrong(now, from, claim.as_ref());
                 self.refused_passwords += 1;
                 Err(Answer::code(403))
             }

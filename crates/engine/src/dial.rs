@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use clock::Time;
-use media::{Command, Description, Local, offer_from};
+use media::{Command, Description, Local, answer_from, offer_from};
 use pbx::{AccountId, CallId, CallerId, Failure, HangupCause, LegId, Target};
 use sip::{Destination, DialogId, Invite, NatPolicy, Party, Transport};
 
 use crate::directory::TrunkRef;
-use crate::legs::{Dialling, Leg, Media, Retry, Role, State, latch_of};
+use crate::legs::{Branch, Dialling, Leg, Media, Retry, Role, State, latch_of};
 use crate::{Effect, Engine, Work};
 
 /// What an account wants called.
@@ -38,6 +38,7 @@ impl Engine {
             Ok(()) => return,
             Err(failure) => failure,
         };
+        self.close_leg(leg);
         self.work
             .push_back(Work::Pbx(account, pbx::Input::Failed { leg, failure }));
     }
@@ -211,9 +212,30 @@ impl Engine {
 
     fn send_invite(&mut self, now: Time, leg: LegId, invite: Invite) {
         let dialog = self.ua.next_dialog_id();
-        self.legs.add_branch(leg, dialog);
+        let remote = invite.to.remote;
+        self.legs.add_branch(leg, Branch { dialog, remote });
         let outputs = self.ua.invite(now, dialog, invite);
         self.carry_out(outputs);
+        if self.has_another_way(leg) {
+            self.patience.expect(now, dialog);
+        }
+    }
+
+    /// Whether a call to a trunk can be sent elsewhere: to another address, or by another trunk.
+    fn has_another_way(&self, leg: LegId) -> bool {
+        let Some(Leg {
+            account,
+            role: Role::Trunk(name),
+            state: State::Dialling(dialling),
+            ..
+        }) = self.legs.leg(leg)
+        else {
+            return false;
+        };
+        let last = self.plan(*account).and_then(|plan| plan.trunks.last());
+        let retry = dialling.retry.as_ref();
+        retry.is_some_and(|retry| !retry.addresses.is_empty())
+            || last.is_some_and(|last| last.name != *name)
     }
 
     fn set_retry(&mut self, leg: LegId, retry: Retry) {
@@ -251,6 +273,7 @@ impl Engine {
             {
                 dialling.early = Some(dialog);
                 leg.media.theirs = Some(early);
+                leg.is_heard_from(dialog);
                 pbx::Input::Progress { leg: id }
             }
             _ => pbx::Input::Ringing { leg: id },
@@ -269,21 +292,16 @@ impl Engine {
             let outputs = self.ua.hang_up(now, other, reason);
             self.carry_out(outputs);
         }
-        let answer = sdp.map(|sdp| Description::parse(&sdp));
         let Some(leg) = self.legs.leg_mut(id) else {
             return;
         };
         let account = leg.account;
-        let usable = match answer {
-            Some(Ok(answer)) => {
-                leg.media.theirs = Some(answer);
-                true
-            }
+        leg.media.theirs = match sdp.map(|sdp| Description::parse(&sdp)) {
+            Some(answer) => answer.ok(),
             // The answer came with the provisional response (RFC 3261 §13.2.1).
-            None => early == Some(dialog) && leg.media.theirs.is_some(),
-            Some(Err(_)) => false,
+            None => leg.media.theirs.take().filter(|_| early == Some(dialog)),
         };
-        if usable {
+        if self.can_be_understood(id) {
             self.work
                 .push_back(Work::Pbx(account, pbx::Input::Answered { leg: id }));
         } else {
@@ -294,13 +312,46 @@ impl Engine {
         }
     }
 
+    /// Whether what the peer answered is an answer to what the caller offered.
+    fn can_be_understood(&self, answered: LegId) -> bool {
+        let answer = self.legs.leg(answered);
+        let caller = answer.and_then(|leg| self.legs.leg(leg.other?));
+        let answer = answer.and_then(|leg| leg.media.theirs.as_ref());
+        let offer = caller.and_then(|leg| leg.media.theirs.as_ref());
+        let local = Local {
+            address: self.settings.media_address,
+            rtp_port: 0,
+            session: 0,
+            version: 0,
+        };
+        match (answer, offer) {
+            (Some(answer), Some(offer)) => answer_from(answer, offer, local).is_ok(),
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+
+    /// A trunk has said nothing at all for long enough, and there is another way.
+    pub(crate) fn patience_due(&mut self, now: Time) {
+        while let Some(dialog) = self.patience.take_due(now) {
+            if self.legs.of_dialog(dialog).is_some() && self.ua.is_unheard(dialog) {
+                // The UA goes on to listen: a late answer gets its CANCEL, or ACK and BYE.
+                let outputs = self.ua.hang_up(now, dialog, None);
+                self.carry_out(outputs);
+                self.refused(now, dialog, REQUEST_TIMEOUT);
+            }
+        }
+    }
+
     /// A branch was refused. The leg has failed when no branch and no other address is left.
     pub(crate) fn refused(&mut self, now: Time, dialog: DialogId, code: u16) {
         let Some(id) = self.legs.of_dialog(dialog) else {
             return;
         };
-        self.legs.drop_branch(dialog);
+        let branch = self.legs.drop_branch(dialog);
         let failure = failure_of(code);
+        if let Some(branch) = branch.filter(|_| code == REQUEST_TIMEOUT) {
+            self.trunk_is_silent(now, id, branch.remote);
+        }
         let Some(dialling) = self.dialling(id) else {
             return;
         };
@@ -319,6 +370,22 @@ impl Engine {
                 failure: telling,
             };
             self.work.push_back(Work::Pbx(account, input));
+        }
+    }
+
+    /// The address of a trunk that did not answer is the last to be tried for a while.
+    fn trunk_is_silent(&mut self, now: Time, leg: LegId, remote: SocketAddr) {
+        if let Some(Leg {
+            account,
+            role: Role::Trunk(name),
+            ..
+        }) = self.legs.leg(leg)
+        {
+            let trunk = TrunkRef {
+                account: *account,
+                name: name.clone(),
+            };
+            self.trunks.demote(now, &trunk, remote);
         }
     }
 
@@ -456,6 +523,8 @@ fn more_telling(one: Failure, other: Failure) -> Failure {
         .unwrap_or(one)
 }
 
+/// Nobody answered; made here (RFC 3261 §8.1.3.1).
+const REQUEST_TIMEOUT: u16 = 408;
 /// RFC 3261 §8.1.1.6.
 const INITIAL_MAX_FORWARDS: u8 = 70;
 

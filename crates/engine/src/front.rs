@@ -111,7 +111,7 @@ impl Engine {
     ) -> Result<Arrival, Answer> {
         let called = called_number(message);
         if self.speaks_for_device(message, source) {
-            let device = self.authenticate(now, message, Method::Invite)?;
+            let device = self.authenticate(now, message, source.remote)?;
             let called = called.ok_or_else(|| Answer::code(404))?;
             return Ok(Arrival {
                 account: device.account,

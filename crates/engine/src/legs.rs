@@ -58,13 +58,21 @@ pub(crate) enum State {
 /// An outgoing leg before its answer.
 pub(crate) struct Dialling {
     /// One for each registration of the device that still rings; the first to answer wins.
-    pub(crate) branches: Vec<DialogId>,
+    pub(crate) branches: Vec<Branch>,
     /// The most telling failure of the branches that ended.
     pub(crate) failure: Option<Failure>,
     /// Where else the same call can be sent when the first address does not answer.
     pub(crate) retry: Option<Box<Retry>>,
     /// The branch whose audio the caller hears before the answer.
     pub(crate) early: Option<DialogId>,
+}
+
+/// One INVITE of an outgoing leg.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Branch {
+    pub(crate) dialog: DialogId,
+    /// Where it was sent.
+    pub(crate) remote: SocketAddr,
 }
 
 /// A trunk's other addresses, best first.
@@ -120,10 +128,33 @@ impl Leg {
         }
     }
 
+    /// Whether an offer was passed on to it that it has not answered.
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(&self.state, State::Talking { asked: Some(_), .. })
+    }
+
+    /// The peer that speaks is that of this branch: its audio comes from there.
+    pub(crate) fn is_heard_from(&mut self, dialog: DialogId) {
+        let State::Dialling(dialling) = &self.state else {
+            return;
+        };
+        let branch = dialling
+            .branches
+            .iter()
+            .find(|branch| branch.dialog == dialog);
+        if let Some(branch) = branch {
+            self.media.latch = latch_of(&self.role, branch.remote.ip());
+        }
+    }
+
     fn dialogs(&self) -> Vec<DialogId> {
         match &self.state {
             State::Calling(dialog) | State::Talking { dialog, .. } => vec![*dialog],
-            State::Dialling(dialling) => dialling.branches.clone(),
+            State::Dialling(dialling) => dialling
+                .branches
+                .iter()
+                .map(|branch| branch.dialog)
+                .collect(),
         }
     }
 }
@@ -148,6 +179,11 @@ pub(crate) struct Legs {
 impl Legs {
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// How many paths have been released and have not reported.
+    pub(crate) fn closing_len(&self) -> usize {
+        self.closing.len()
     }
 
     pub(crate) fn insert(&mut self, id: LegId, leg: Leg) {
@@ -188,27 +224,28 @@ impl Legs {
     }
 
     /// One more branch of an outgoing leg.
-    pub(crate) fn add_branch(&mut self, id: LegId, dialog: DialogId) {
+    pub(crate) fn add_branch(&mut self, id: LegId, branch: Branch) {
         if let Some(Leg {
             state: State::Dialling(dialling),
             ..
         }) = self.all.get_mut(&id)
         {
-            dialling.branches.push(dialog);
-            self.by_dialog.insert(dialog, id);
+            dialling.branches.push(branch);
+            self.by_dialog.insert(branch.dialog, id);
         }
     }
 
     /// A branch is over.
-    pub(crate) fn drop_branch(&mut self, dialog: DialogId) {
-        let id = self.by_dialog.remove(&dialog);
-        if let Some(Leg {
-            state: State::Dialling(dialling),
-            ..
-        }) = id.and_then(|id| self.all.get_mut(&id))
-        {
-            dialling.branches.retain(|branch| *branch != dialog);
-        }
+    pub(crate) fn drop_branch(&mut self, dialog: DialogId) -> Option<Branch> {
+        let id = self.by_dialog.remove(&dialog)?;
+        let State::Dialling(dialling) = &mut self.all.get_mut(&id)?.state else {
+            return None;
+        };
+        let place = dialling
+            .branches
+            .iter()
+            .position(|branch| branch.dialog == dialog)?;
+        Some(dialling.branches.remove(place))
     }
 
     /// The branch that answered is the leg from now on. Gives the others.
@@ -216,6 +253,7 @@ impl Legs {
         let Some(leg) = self.all.get_mut(&id) else {
             return Vec::new();
         };
+        leg.is_heard_from(dialog);
         let mut others = leg.dialogs();
         others.retain(|other| *other != dialog);
         for other in &others {

@@ -11,8 +11,10 @@ mod auth;
 mod dial;
 mod directory;
 mod front;
+mod guesses;
 mod keepalive;
 mod legs;
+mod patience;
 mod ports;
 mod registrations;
 mod session;
@@ -33,8 +35,10 @@ use sip::{Challenger, Destination, FlowId, Registrar, Source, Transmit, Ua};
 pub use settings::{Counts, Settings};
 
 use directory::Directory;
+use guesses::Guesses;
 use keepalive::KeepAlive;
 use legs::Legs;
+use patience::Patience;
 use ports::Ports;
 use trunks::Trunks;
 
@@ -138,12 +142,15 @@ pub struct Engine {
     ports: Ports,
     trunks: Trunks,
     keepalive: KeepAlive,
+    patience: Patience,
     ids: Ids,
     load: Load,
     work: VecDeque<Work>,
     effects: Vec<Effect>,
     faults: u64,
+    guesses: Guesses,
     refused_passwords: u64,
+    locked_out: u64,
 }
 
 impl Engine {
@@ -163,12 +170,15 @@ impl Engine {
             ports: Ports::default(),
             trunks: Trunks::new(settings.secret),
             keepalive: KeepAlive::default(),
+            patience: Patience::default(),
             ids: Ids::new(calls, LegId(1)),
             load: Load::Open,
             work: VecDeque::new(),
             effects: Vec::new(),
             faults: 0,
+            guesses: Guesses::default(),
             refused_passwords: 0,
+            locked_out: 0,
             settings,
         }
     }
@@ -197,6 +207,7 @@ impl Engine {
             account,
             self.trunks.deadline(),
             self.keepalive.deadline(),
+            self.patience.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -214,6 +225,8 @@ impl Engine {
             user_agent: self.ua.counts(),
             faults: self.faults,
             refused_passwords: self.refused_passwords,
+            locked_out: self.locked_out,
+            closing_paths: self.legs.closing_len(),
         }
     }
 
@@ -281,6 +294,9 @@ impl Engine {
                 cause: HangupCause::Shutdown,
             },
         );
+        for leg in self.legs.of_account(account) {
+            self.hang_up(now, leg, HangupCause::Shutdown);
+        }
         for aor in self.directory.remove(account) {
             self.registrar.remove(aor);
         }
@@ -303,6 +319,7 @@ impl Engine {
         }
         self.trunks_due(now);
         self.keepalive_due(now);
+        self.patience_due(now);
     }
 
     /// Sends what the user agent wants sent; its news waits for its turn.

@@ -1,7 +1,7 @@
 //! Phones register: which device it is, and where it can be called from now on.
 
 use clock::Time;
-use sip::{Answer, Incoming, Method, RegisterError, RegisterRequest};
+use sip::{Answer, Incoming, RegisterError, RegisterRequest};
 
 use crate::Engine;
 use crate::session::RETRY_AFTER_SECONDS;
@@ -11,7 +11,7 @@ impl Engine {
     /// all sorts of things into To.
     pub(crate) fn register(&mut self, now: Time, incoming: &Incoming) {
         let message = incoming.message();
-        let device = match self.authenticate(now, &message, Method::Register) {
+        let device = match self.authenticate(now, &message, incoming.source.remote) {
             Ok(device) => device,
             Err(answer) => return self.reply(incoming, answer),
         };

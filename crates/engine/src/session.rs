@@ -242,6 +242,10 @@ impl Engine {
         let Some(other) = leg.other else {
             return Passed::Refused(NOT_ACCEPTABLE_HERE);
         };
+        // It has been asked itself: two offers that wait for one another would wait for ever.
+        if leg.is_asked() {
+            return Passed::Refused(REQUEST_PENDING);
+        }
         match self.ask(now, other, Asked { by: id, offer }) {
             Some(()) => Passed::On,
             None => Passed::Refused(REQUEST_PENDING),

@@ -49,4 +49,8 @@ pub struct Counts {
     pub faults: u64,
     /// Digests made with a wrong password or an unknown user.
     pub refused_passwords: u64,
+    /// Digests that were not looked at, because too many wrong ones came before.
+    pub locked_out: u64,
+    /// Media paths that were released and have not reported.
+    pub closing_paths: usize,
 }

@@ -29,6 +29,8 @@ pub(crate) struct TrunkState {
     port: Option<u16>,
     pub(crate) transport: Transport,
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Addresses that did not answer, and until when they come last.
+    silent: Vec<(SocketAddr, Time)>,
     pub(crate) credentials: Option<Credentials>,
     registration: Option<Registration>,
     due: Option<Time>,
@@ -37,11 +39,23 @@ pub(crate) struct TrunkState {
 /// What keeps a register trunk registered.
 struct Registration {
     username: Arc<str>,
+    /// As the plan has it.
+    wanted_seconds: u32,
+    /// As the carrier wants it at least.
     expires_seconds: u32,
     series: Option<Series>,
-    /// A REGISTER is on its way.
-    pending: bool,
-    due: Option<Time>,
+    stage: Stage,
+}
+
+/// What comes next of a registration.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// A REGISTER, as soon as there is an address to send it to.
+    Due,
+    /// The answer to a REGISTER that was sent there.
+    Asked(SocketAddr),
+    /// A REGISTER at that time.
+    Waits(Time),
 }
 
 impl TrunkState {
@@ -57,10 +71,49 @@ impl TrunkState {
         }
     }
 
+    /// Whether it is still reached, and registered, the same way.
     fn is_same(&self, trunk: &Trunk) -> bool {
+        let wanted = trunk.register.as_ref();
+        let registered = self.registration.as_ref();
         self.host == trunk.host
             && self.port == trunk.port
             && self.transport == transport_of(trunk.transport)
+            && self.credentials == credentials_of(trunk)
+            && registered.map(|registered| registered.wanted_seconds)
+                == wanted.map(|register| register.expires_seconds)
+    }
+
+    /// The REGISTER to one of its addresses.
+    fn register(&self, remote: SocketAddr, expires_seconds: u32) -> Option<OutRequest> {
+        let registration = self.registration.as_ref()?;
+        let party = Party {
+            display: None,
+            uri: format!("sip:{}@{}", escape_user(&registration.username), self.host),
+        };
+        Some(OutRequest {
+            method: Method::Register,
+            to: Destination {
+                transport: self.transport,
+                remote,
+                flow: None,
+            },
+            uri: format!("sip:{}", self.host_port()),
+            from: party.clone(),
+            to_party: party,
+            contact_user: Some(self.owner_token.clone()),
+            headers: vec![("Expires".to_owned(), expires_seconds.to_string())],
+            body: None,
+            credentials: self.credentials.clone(),
+            series: registration.series.clone(),
+        })
+    }
+
+    /// The best addresses first, but for those that did not answer lately.
+    fn order_addresses(&mut self, now: Time) {
+        self.silent.retain(|(_, until)| *until > now);
+        let silent = &self.silent;
+        self.addresses
+            .sort_by_key(|address| silent.iter().any(|(other, _)| other == address));
     }
 }
 
@@ -113,27 +166,18 @@ impl Trunks {
         token
     }
 
-    /// Takes a trunk in, keeping what is known of it when it is still reached the same way.
+    /// Takes a new trunk in.
     fn add(&mut self, reference: &TrunkRef, trunk: &Trunk) {
-        let known = self
-            .states
-            .remove(reference)
-            .filter(|state| state.is_same(trunk));
-        let token = known.as_ref().map_or(self.next_token, |state| state.token);
-        self.next_token += u64::from(known.is_none());
+        let token = self.next_token;
+        self.next_token += 1;
         let owner_token = self.owner_token(reference);
-        let before = known.as_ref().and_then(|state| state.registration.as_ref());
         let registration = trunk.register.as_ref().map(|register| Registration {
             username: register.username.clone(),
+            wanted_seconds: register.expires_seconds,
             expires_seconds: register.expires_seconds,
-            series: before.and_then(|before| before.series.clone()),
-            pending: false,
-            due: None,
+            series: None,
+            stage: Stage::Due,
         });
-        let credentials = trunk
-            .register
-            .as_ref()
-            .map(|register| Credentials::new(&*register.username, &*register.password));
         self.by_token.insert(token, reference.clone());
         self.by_owner_token
             .insert(owner_token.clone(), reference.clone());
@@ -143,8 +187,9 @@ impl Trunks {
             host: trunk.host.clone(),
             port: trunk.port,
             transport: transport_of(trunk.transport),
-            addresses: known.map(|state| state.addresses).unwrap_or_default(),
-            credentials,
+            addresses: Vec::new(),
+            silent: Vec::new(),
+            credentials: credentials_of(trunk),
             registration,
             due: None,
         };
@@ -156,6 +201,15 @@ impl Trunks {
         if let Some(state) = self.states.remove(reference) {
             self.by_token.remove(&state.token);
             self.by_owner_token.remove(&state.owner_token);
+        }
+    }
+
+    /// An address that did not answer comes last for a while.
+    pub(crate) fn demote(&mut self, now: Time, reference: &TrunkRef, address: SocketAddr) {
+        if let Some(state) = self.states.get_mut(reference) {
+            state.silent.retain(|(other, _)| *other != address);
+            state.silent.push((address, now + DEMOTED_FOR));
+            state.order_addresses(now);
         }
     }
 
@@ -183,10 +237,14 @@ impl Trunks {
 impl Engine {
     /// An account's plan changed.
     pub(crate) fn trunks_changed(&mut self, now: Time, account: AccountId, plan: &Plan) {
-        for gone in self.trunks.of_account(account) {
-            if plan.trunk(&gone.name).is_none() {
-                self.unregister(now, &gone);
-                self.trunks.remove(&gone);
+        for known in self.trunks.of_account(account) {
+            let stays = plan.trunk(&known.name).is_some_and(|(_, trunk)| {
+                let state = self.trunks.state(&known);
+                state.is_some_and(|state| state.is_same(trunk))
+            });
+            if !stays {
+                self.unregister(now, &known);
+                self.trunks.remove(&known);
             }
         }
         for trunk in &plan.trunks {
@@ -194,16 +252,14 @@ impl Engine {
                 account,
                 name: trunk.name.clone(),
             };
-            self.trunks.set_due(&reference, None);
-            self.trunks.add(&reference, trunk);
-            let known = self
-                .trunks
-                .state(&reference)
-                .map(|state| state.addresses.clone());
-            if let Some(addresses) = known.filter(|addresses| !addresses.is_empty()) {
+            if let Some(state) = self.trunks.state(&reference) {
+                // The directory has forgotten the account's trunks with its old plan.
+                let addresses = state.addresses.clone();
                 self.directory.trunk_resolved(&reference, &addresses);
+            } else {
+                self.trunks.add(&reference, trunk);
+                self.resolve(now, &reference);
             }
-            self.resolve(now, &reference);
         }
     }
 
@@ -267,6 +323,7 @@ impl Engine {
         {
             self.directory.trunk_resolved(reference, &addresses);
             state.addresses = addresses;
+            state.order_addresses(now);
         }
         self.trunks
             .set_due(reference, valid.map(|valid| now + valid));
@@ -289,9 +346,12 @@ impl Engine {
         let Some(registration) = state.and_then(|state| state.registration.as_mut()) else {
             return;
         };
-        let is_due = registration.due.is_none_or(|at| at <= now);
-        if !registration.pending && is_due {
-            registration.pending = true;
+        let is_due = match registration.stage {
+            Stage::Due => true,
+            Stage::Asked(_) => false,
+            Stage::Waits(at) => at <= now,
+        };
+        if is_due {
             let expires = registration.expires_seconds;
             self.send_register(now, reference, expires);
         }
@@ -309,33 +369,19 @@ impl Engine {
     }
 
     fn send_register(&mut self, now: Time, reference: &TrunkRef, expires_seconds: u32) {
-        let Some(state) = self.trunks.state(reference) else {
-            return;
-        };
-        let (Some(registration), Some(remote)) = (&state.registration, state.addresses.first())
-        else {
+        let state = self.trunks.states.get_mut(reference);
+        let Some((state, remote)) = state.and_then(|state| {
+            let remote = *state.addresses.first()?;
+            Some((state, remote))
+        }) else {
             return self.register_later(now, reference, REGISTER_RETRY);
         };
-        let party = Party {
-            display: None,
-            uri: format!("sip:{}@{}", escape_user(&registration.username), state.host),
+        let Some(request) = state.register(remote, expires_seconds) else {
+            return;
         };
-        let request = OutRequest {
-            method: Method::Register,
-            to: Destination {
-                transport: state.transport,
-                remote: *remote,
-                flow: None,
-            },
-            uri: format!("sip:{}", state.host_port()),
-            from: party.clone(),
-            to_party: party,
-            contact_user: Some(state.owner_token.clone()),
-            headers: vec![("Expires".to_owned(), expires_seconds.to_string())],
-            body: None,
-            credentials: state.credentials.clone(),
-            series: registration.series.clone(),
-        };
+        if let Some(registration) = &mut state.registration {
+            registration.stage = Stage::Asked(remote);
+        }
         let outputs = self.ua.request(now, RequestId(state.token), request);
         self.carry_out(outputs);
     }
@@ -345,11 +391,18 @@ impl Engine {
         let Some(reference) = self.trunks.by_token.get(&id.0).cloned() else {
             return;
         };
-        let state = self.trunks.states.get_mut(&reference);
-        let Some(registration) = state.and_then(|state| state.registration.as_mut()) else {
+        let Some(state) = self.trunks.states.get_mut(&reference) else {
+            return;
+        };
+        let has_others = state.addresses.len() > 1;
+        let Some(registration) = &mut state.registration else {
             return;
         };
         registration.series = Some(answer.series.clone());
+        let asked = match registration.stage {
+            Stage::Asked(address) => Some(address),
+            Stage::Due | Stage::Waits(_) => None,
+        };
         let wait = match code {
             200..=299 => {
                 let granted = answer
@@ -364,6 +417,9 @@ impl Engine {
                 registration.expires_seconds = registration.expires_seconds.max(wanted);
                 Duration::from_secs(1)
             }
+            // RFC 3263 §4.3: the next one. Nobody answered for half a minute, so there is no hurry
+            // to be held back.
+            408 if has_others => Duration::from_secs(1),
             _ => answer
                 .retry_after_seconds
                 .map_or(REGISTER_RETRY, |seconds| {
@@ -371,14 +427,16 @@ impl Engine {
                 })
                 .clamp(REGISTER_RETRY, LONGEST_VALID),
         };
+        if let Some(asked) = asked.filter(|_| matches!(code, 408 | 500..=599)) {
+            self.trunks.demote(now, &reference, asked);
+        }
         self.register_later(now, &reference, wait);
     }
 
     fn register_later(&mut self, now: Time, reference: &TrunkRef, wait: Duration) {
         let state = self.trunks.states.get_mut(reference);
         if let Some(registration) = state.and_then(|state| state.registration.as_mut()) {
-            registration.pending = false;
-            registration.due = Some(now + wait);
+            registration.stage = Stage::Waits(now + wait);
         }
         self.plan_next(reference);
     }
@@ -388,13 +446,23 @@ impl Engine {
         let Some(state) = self.trunks.state(reference) else {
             return;
         };
-        let registration = state
+        let registration = match state
             .registration
             .as_ref()
-            .and_then(|registration| registration.due);
+            .map(|registered| registered.stage)
+        {
+            Some(Stage::Waits(at)) => Some(at),
+            Some(Stage::Due | Stage::Asked(_)) | None => None,
+        };
         let next = [state.due, registration].into_iter().flatten().min();
         self.trunks.set_due(reference, next);
     }
+}
+
+/// What a trunk's challenges are answered with.
+fn credentials_of(trunk: &Trunk) -> Option<Credentials> {
+    let register = trunk.register.as_ref()?;
+    Some(Credentials::new(&*register.username, &*register.password))
 }
 
 /// A registration is refreshed after this part of it, early enough for a few retries.
@@ -411,4 +479,6 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_mins(1);
 const RESOLVE_RETRY: Duration = Duration::from_secs(30);
 const SHORTEST_VALID: Duration = Duration::from_secs(30);
 const LONGEST_VALID: Duration = Duration::from_hours(1);
+/// How long an address that did not answer comes last.
+const DEMOTED_FOR: Duration = Duration::from_mins(5);
 const REGISTER_RETRY: Duration = Duration::from_secs(30);

@@ -73,6 +73,16 @@ impl Ua {
         step.finish()
     }
 
+    /// Whether nothing at all has come back for our INVITE.
+    pub fn is_unheard(&self, dialog: DialogId) -> bool {
+        let phase = self.calls.get(&dialog).map(|call| &call.phase);
+        let Some(Phase::Inviting(inviting)) = phase else {
+            return false;
+        };
+        let client = self.clients.find(inviting.client);
+        client.is_some_and(super::clients::Client::is_unheard)
+    }
+
     /// A provisional answer to our INVITE.
     pub(super) fn invite_proceeds(
         &mut self,
