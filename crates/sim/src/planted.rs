@@ -40,8 +40,12 @@ pub enum Planted {
     DeafToBye,
     /// Timers fire five seconds late.
     LateTimers,
-    /// Who is put on hold is not told.
+    /// Who is put on hold is not told to the media threads.
     HoldForgotten,
+    /// An offer is not passed on to the other side.
+    OfferForgotten,
+    /// One of a user's devices is not called.
+    DeviceForgotten,
     /// The first message of a call that comes twice makes two calls.
     RepeatedInviteIsNew,
     /// The device that answered is not told that its answer has come.
@@ -50,7 +54,7 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::AttemptNeverEnds,
         Self::CallEndsTwice,
         Self::CallNeverEnds,
@@ -65,6 +69,8 @@ impl Planted {
         Self::DeafToBye,
         Self::LateTimers,
         Self::HoldForgotten,
+        Self::OfferForgotten,
+        Self::DeviceForgotten,
         Self::RepeatedInviteIsNew,
         Self::NoAck,
     ];
@@ -148,6 +154,8 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
                 Planted::NoCancel => (method, code) == (Method::Cancel, None),
                 Planted::NoBye => (method, code) == (Method::Bye, None),
                 Planted::NoAck => (method, code) == (Method::Ack, None),
+                Planted::OfferForgotten => is_invite_to(&transmit.bytes, |to| to.contains(";tag=")),
+                Planted::DeviceForgotten => is_invite_to(&transmit.bytes, |to| to.contains("-1@")),
                 _ => false,
             };
             if is_lost {
@@ -236,6 +244,16 @@ fn other_port(bytes: &[u8]) -> Vec<u8> {
     let port = port.parse::<u16>().unwrap_or_default();
     let other = if port > 20_001 { port - 2 } else { port + 2 };
     format!("{before}m=audio {other} {rest}").into_bytes()
+}
+
+/// Whether it is an INVITE with such a To header.
+fn is_invite_to(bytes: &[u8], is_it: impl FnOnce(&str) -> bool) -> bool {
+    let Ok(message) = Message::parse(bytes, Framing::Datagram) else {
+        return false;
+    };
+    let to = message.header(sip::Name::To).unwrap_or_default();
+    let is_request = message.request_line().is_some();
+    is_request && message.method() == Method::Invite && is_it(&String::from_utf8_lossy(to))
 }
 
 fn method_of(bytes: &[u8]) -> Option<(Method, Option<u16>)> {

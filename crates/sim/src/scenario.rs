@@ -42,6 +42,22 @@ pub struct Setting {
     pub desk: Connection,
     /// Port pairs of the media threads.
     pub port_pairs: usize,
+    /// Whether what the node is told is written down.
+    pub record: Record,
+}
+
+/// Whether what the node is told is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// It is not.
+    Nothing,
+    /// From the first input on.
+    Everything,
+}
+
+/// A node as this setting has it, which nobody has told anything.
+pub fn node_of(setting: Setting) -> engine::Engine {
+    engine::Engine::new(crate::world::settings(setting.seed))
 }
 
 /// How a phone is connected.
@@ -62,6 +78,7 @@ impl Default for Setting {
             seed: 1,
             desk: Connection::Datagrams,
             port_pairs: 200,
+            record: Record::Nothing,
         }
     }
 }
@@ -81,6 +98,9 @@ impl Scenario {
             planted: None,
             ladder: Ladder::default(),
         });
+        if setting.record == Record::Everything {
+            world.record();
+        }
         let mut draft = example();
         draft.trunks = vec![trunk("carrier", 1), trunk("backup", 2)];
         change(&mut draft);
@@ -159,6 +179,15 @@ impl Scenario {
         self
     }
 
+    /// `name` can have so many calls at once.
+    #[must_use]
+    pub fn with_lines(mut self, name: &str, lines: usize) -> Self {
+        if let Some(party) = self.party(name) {
+            party.lines = lines;
+        }
+        self
+    }
+
     /// `name` calls somebody.
     #[must_use]
     pub fn calls(mut self, after: Duration, name: &str, call: Call) -> Self {
@@ -225,6 +254,7 @@ impl Scenario {
         while self.world.now < end {
             let next = (self.world.now + Duration::from_secs(1)).min(end);
             self.world.run_until(next)?;
+            self.world.offers_are_answered()?;
             self.world.listen()?;
         }
         Ok(())
@@ -243,11 +273,6 @@ impl Scenario {
     /// Calls that came to their end.
     pub fn ended_calls(&self) -> u64 {
         self.world.story.count()
-    }
-
-    /// From now on what the node is told is written down.
-    pub fn record(&mut self) {
-        self.world.record();
     }
 
     /// What was written down.

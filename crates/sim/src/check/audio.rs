@@ -1,5 +1,7 @@
 //! Whether the audio of two parties that talk would go where each of them said, and which way.
 
+use std::time::Duration;
+
 use media::{Description, PathId};
 
 use crate::Broken;
@@ -15,6 +17,29 @@ pub(crate) struct Audio {
 }
 
 impl World {
+    /// Nobody waits long for the answer to an offer: a glare is over after a few seconds
+    /// (RFC 3261 §14.1), even if it comes twice.
+    pub(crate) fn offers_are_answered(&self) -> Result<(), Broken> {
+        let longest = self.weather.slack() + GLARES;
+        // The answer comes from the other side, which may be gone.
+        if !self.story.were_all_steady() {
+            return Ok(());
+        }
+        for party in &self.parties {
+            let mut talking = party.live_calls().filter(|(_, belief)| belief.is_talking());
+            let waiting = talking.find(|(_, belief)| {
+                belief.offering.is_some() && self.now - belief.agreed_at > longest
+            });
+            Broken::unless(waiting.is_none(), || {
+                format!(
+                    "{} waits for the answer to an offer: {waiting:?}",
+                    party.name
+                )
+            })?;
+        }
+        Ok(())
+    }
+
     /// Listens to everybody who talks and has agreed on nothing new for a while.
     pub(crate) fn listen(&mut self) -> Result<(), Broken> {
         let settled: Vec<(PartyId, &Belief, PathId)> = self
@@ -70,6 +95,9 @@ impl World {
         })
     }
 }
+
+/// A glare, four seconds of waiting, and a little.
+const GLARES: Duration = Duration::from_secs(6);
 
 /// The media thread knows what the party said last.
 fn hears(shell: &Shell, path: PathId, belief: &Belief) -> Result<(), String> {

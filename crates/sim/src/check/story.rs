@@ -83,6 +83,11 @@ impl Story {
         !self.troubled.contains(&party)
     }
 
+    /// Whether everybody was always reachable.
+    pub(crate) fn were_all_steady(&self) -> bool {
+        self.troubled.is_empty()
+    }
+
     /// Every call, oldest first.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (CallId, &Told)> {
         self.calls.iter().map(|(id, told)| (*id, told))

@@ -12,7 +12,7 @@ use pbx::{CallId, Direction, Fact, HangupCause};
 use super::expected::Expected;
 use super::{LegTold, Told};
 use crate::Broken;
-use crate::party::{Belief, End, Party, PartyId, Side};
+use crate::party::{Belief, End, Party, PartyId, Role, Side};
 use crate::world::World;
 
 /// A party's belief about one of its calls.
@@ -122,6 +122,7 @@ impl<'a> Case<'a> {
         self.answer()?;
         self.rows_tell_the_same()?;
         self.winner()?;
+        self.everybody_rang()?;
         self.end()
     }
 
@@ -267,6 +268,60 @@ impl<'a> Case<'a> {
             return Ok(());
         }
         first
+    }
+
+    /// Every phone of a user that could be called was.
+    fn everybody_rang(&self) -> Result<(), String> {
+        let world = self.world;
+        if world.weather.loss_percent > 0 || world.intervened || world.is_short_of_ports {
+            return Ok(());
+        }
+        for event in &self.told.events {
+            if let Fact::UserRinging { user, .. } = &event.fact
+                && self.rang_for_a_while(&user.number, event.at)
+            {
+                let silent = world.parties.iter().find(|party| {
+                    self.could_ring(party, &user.number, event.at) && !self.rang(party)
+                });
+                if let Some(party) = silent {
+                    return Err(format!("{} did not ring", party.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Not if there was no use in it from the start.
+    fn rang_for_a_while(&self, user: &str, since: Time) -> bool {
+        let is_end = |fact: &Fact| match fact {
+            Fact::UserAnswered { user: who } | Fact::UserEnded { user: who } => {
+                &*who.number == user
+            }
+            _ => false,
+        };
+        let mut later = self.told.events.iter().filter(|event| event.at >= since);
+        later
+            .find(|event| is_end(&event.fact))
+            .is_some_and(|event| event.at > since)
+    }
+
+    fn could_ring(&self, party: &Party, user: &str, at: Time) -> bool {
+        let Role::Phone(phone) = &party.role else {
+            return false;
+        };
+        let plan = self.told.plan.as_ref();
+        let owner = plan.and_then(|plan| Some(plan.device(&phone.username)?.1));
+        plan.is_some_and(|plan| plan.account == phone.account)
+            && owner.is_some_and(|owner| &*owner.who.number == user)
+            && phone.was_registered_around(at)
+            && self.is_steady(party.id)
+    }
+
+    fn rang(&self, party: &Party) -> bool {
+        let paths = self.called_legs().map(|leg| leg.path);
+        paths
+            .flat_map(|path| self.at(path))
+            .any(|witness| witness.party.id == party.id)
     }
 
     fn is_of_who_answered(&self, leg: &LegTold) -> Result<(), String> {

@@ -12,8 +12,6 @@ use super::habit::{Talk, Then};
 use super::{Act, Call, Out, Party, Role};
 use crate::network::NODE;
 
-/// Calls at once, beyond which a phone is busy.
-const MAX_CALLS: usize = 3;
 /// A phone stops ringing by itself: the end of the call may never reach it.
 const RINGS_AT_MOST: Duration = Duration::from_secs(200);
 const FIRST_RTP_PORT: u16 = 30_000;
@@ -122,7 +120,7 @@ impl Party {
             }
         }
         let id = BeliefId(self.beliefs.len());
-        let is_busy = self.live_calls().count() >= MAX_CALLS;
+        let is_busy = self.live_calls().count() >= self.lines;
         let reception = self.temper.reception(&mut self.random);
         let side = Side::Called {
             shown: shown_number(&message),

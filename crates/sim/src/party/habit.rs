@@ -115,14 +115,16 @@ fn almost_too_late(ring_seconds: &[u32], random: &mut Random) -> Duration {
 pub(crate) fn moody_talk(random: &mut Random) -> Talk {
     let hangs_up_after = match random.between(0, 9) {
         0 => Some(millis(random, 0, 30)),
-        1..=7 => Some(seconds(random, 1, 15)),
+        1..=6 => Some(seconds(random, 1, 15)),
+        // Longer than a session lives without a refresh.
+        7 => Some(seconds(random, 60, 240)),
         _ => None,
     };
     Talk {
         hangs_up_after,
         holds: random
-            .percent(30)
-            .then(|| (seconds(random, 1, 5), seconds(random, 1, 5))),
+            .percent(40)
+            .then(|| (seconds(random, 1, 4), seconds(random, 1, 5))),
         presses_after: random.percent(10).then(|| millis(random, 500, 5_000)),
     }
 }

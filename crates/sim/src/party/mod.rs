@@ -117,6 +117,8 @@ pub(crate) struct Party {
     pub(crate) power: Power,
     pub(crate) temper: Temper,
     pub(crate) codecs: Vec<Codec>,
+    /// Calls at once, beyond which it is busy.
+    pub(crate) lines: usize,
     /// Every call it ever had.
     pub(crate) beliefs: Vec<Belief>,
     by_dialog: BTreeMap<DialogId, BeliefId>,
@@ -136,6 +138,7 @@ impl Party {
             power: Power::On,
             temper: cast.temper,
             codecs: cast.codecs,
+            lines: LINES,
             beliefs: Vec::new(),
             by_dialog: BTreeMap::new(),
             ua,
@@ -276,6 +279,9 @@ impl Party {
         self.carry_out(now, outputs, out);
     }
 }
+
+/// Calls at once of most phones.
+const LINES: usize = 3;
 
 /// What a party is made from.
 pub(crate) struct Cast {

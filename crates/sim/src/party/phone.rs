@@ -20,6 +20,8 @@ pub(crate) struct Phone {
     /// How long it asks to be registered.
     pub(crate) expires_seconds: u32,
     pub(crate) registered: Registered,
+    /// From when to when it thought so.
+    spans: Vec<(Time, Option<Time>)>,
     /// Whether it refreshes.
     pub(crate) stays: Stays,
     series: Option<Series>,
@@ -59,6 +61,7 @@ impl Phone {
             password: password.to_owned(),
             expires_seconds: 60,
             registered: Registered::No,
+            spans: Vec::new(),
             stays: Stays::Registered,
             series: None,
             pending: None,
@@ -72,6 +75,27 @@ impl Phone {
         self.series = None;
         self.pending = None;
         self.round += 1;
+    }
+
+    /// Whether it thought that it could be called, around that time.
+    pub(crate) fn was_registered_around(&self, at: Time) -> bool {
+        self.spans.iter().any(|(from, until)| {
+            let was_still = until.is_none_or(|until| at + AROUND < until);
+            *from + AROUND < at && was_still
+        })
+    }
+
+    fn note(&mut self, now: Time, registered: Registered) {
+        match (self.registered, registered) {
+            (Registered::No, Registered::Yes) => self.spans.push((now, None)),
+            (Registered::Yes, Registered::No) => {
+                if let Some((_, until)) = self.spans.last_mut() {
+                    *until = Some(now);
+                }
+            }
+            (Registered::No, Registered::No) | (Registered::Yes, Registered::Yes) => {}
+        }
+        self.registered = registered;
     }
 
     pub(super) fn credentials(&self) -> Credentials {
@@ -132,6 +156,10 @@ impl Party {
         let Role::Phone(phone) = &mut self.role else {
             return;
         };
+        // What it takes back counts from now on, not from the answer.
+        if wish == Wish::Unregister {
+            phone.note(now, Registered::No);
+        }
         if phone.pending.replace(wish).is_some() {
             return;
         }
@@ -166,15 +194,15 @@ impl Party {
         let wished = phone.pending.take();
         let wait = match (code, answer.expires_seconds) {
             (200, Some(seconds)) if seconds > 0 => {
-                phone.registered = Registered::Yes;
+                phone.note(now, Registered::Yes);
                 Duration::from_secs(u64::from(seconds) * 8 / 10)
             }
             (200, _) => {
-                phone.registered = Registered::No;
+                phone.note(now, Registered::No);
                 Duration::from_secs(4)
             }
             _ => {
-                phone.registered = Registered::No;
+                phone.note(now, Registered::No);
                 again
             }
         };
@@ -198,6 +226,9 @@ impl Party {
         }
     }
 }
+
+/// Long enough for a registration to reach the node, and for what it sends to come back.
+const AROUND: Duration = Duration::from_secs(2);
 
 impl Wish {
     fn id(self) -> RequestId {

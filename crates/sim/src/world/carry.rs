@@ -49,6 +49,14 @@ impl RecordedInput {
         }
     }
 
+    /// Its SIP bytes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Packet(_, bytes) => bytes.len(),
+            Self::Media(_) | Self::Apply(_) | Self::Wake => 0,
+        }
+    }
+
     fn of(input: &Input<'_>) -> Option<Self> {
         match input {
             Input::Packet { source, bytes } => Some(Self::Packet(*source, bytes.to_vec())),

@@ -52,7 +52,9 @@ impl World {
             self.phones(number, &draft);
             self.apply(AccountId(number + 1), draft)?;
         }
-        self.burglars();
+        for _ in 0..self.random.between(0, 2) {
+            self.burglars();
+        }
         let parties: Vec<PartyId> = self.parties.iter().map(|party| party.id).collect();
         for party in parties {
             self.plan_day(party, length);
@@ -81,7 +83,7 @@ impl World {
                 }
                 None => Carrier::by_address(),
             };
-            if trunk.register.is_some() {
+            if trunk.register.is_some() && trunk.host.contains("example") {
                 self.announce(&trunk.host, place.outside);
             }
             let cast = Cast {
@@ -166,7 +168,7 @@ impl World {
 
     /// People who know a username, but not its password.
     fn burglars(&mut self) {
-        if !self.random.percent(20) {
+        if !self.random.percent(30) {
             return;
         }
         let Some(office) = self.offices.first() else {
@@ -391,7 +393,7 @@ fn trunk(office: u32, kind: u32, random: &mut Random) -> Trunk {
     ];
     let is_registered = name == "sip";
     Trunk {
-        host: if is_registered {
+        host: if is_registered && random.percent(70) {
             format!("sip{office}.carrier.example")
         } else {
             address.to_string()

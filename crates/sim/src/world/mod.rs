@@ -42,8 +42,9 @@ const MAX_STEPS_PER_INSTANT: u32 = 20_000;
 /// How long the media threads wait for a peer that sends nothing.
 const SILENCE: Duration = Duration::from_secs(8);
 
-/// Port pairs that wait for a leg.
+/// Port pairs that wait for a leg, and so many that they always do.
 const STOCK: usize = 12;
+const PLENTY: usize = 100;
 
 /// What a world is made from.
 pub(crate) struct Ground {
@@ -77,6 +78,8 @@ pub(crate) struct World {
     pub(crate) ladder: Ladder,
     /// Domain names of carriers.
     pub(crate) names: BTreeMap<String, Vec<SocketAddr>>,
+    /// There may be no port for a call.
+    pub(crate) is_short_of_ports: bool,
     /// The operator has changed something while calls were up.
     pub(crate) intervened: bool,
     /// Nobody begins anything new any more.
@@ -106,6 +109,7 @@ impl World {
             audio: Audio::default(),
             ladder: ground.ladder,
             names: BTreeMap::new(),
+            is_short_of_ports: ground.port_pairs < PLENTY,
             intervened: false,
             is_closing: false,
             wire: Wire::default(),
@@ -200,6 +204,7 @@ impl World {
             Happening::Operator(intervention) => self.intervene(intervention),
             Happening::Listen => {
                 self.refill_ports();
+                self.offers_are_answered()?;
                 self.listen()
             }
         }
@@ -325,7 +330,8 @@ fn flow_of(way: Way) -> FlowId {
     }
 }
 
-fn settings(seed: u64) -> Settings {
+/// The settings of every node here.
+pub(crate) fn settings(seed: u64) -> Settings {
     Settings {
         node: 7,
         first_call_at: START,
