@@ -4,40 +4,28 @@
 //! of the node. It decides nothing about calls; `design: how things meet` is told in ARCHITECTURE.md.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pbx::number::E164;
-use pbx::{AccountId, InboundFrom, Plan};
+use pbx::{AccountId, Plan};
 use sip::Aor;
+
+use crate::sources::Sources;
 
 /// Everything needed to find an account.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
+    /// What each account brought in, so that it can be taken out without looking through the others.
+    plans: BTreeMap<AccountId, Arc<Plan>>,
     domains: BTreeMap<Arc<str>, AccountId>,
     /// Accounts in which the username is a device's.
     devices: BTreeMap<Arc<str>, Vec<AccountId>>,
     numbers: BTreeMap<E164, AccountId>,
-    trunks: Vec<TrunkSource>,
+    sources: Sources,
     /// Survives a new plan, so that a phone stays registered.
     aors: BTreeMap<(AccountId, Arc<str>), Aor>,
     next_aor: u64,
-}
-
-/// Addresses that belong to a trunk.
-#[derive(Debug)]
-struct TrunkSource {
-    account: AccountId,
-    name: Arc<str>,
-    from: From,
-}
-
-#[derive(Debug)]
-enum From {
-    /// The account's owner listed them.
-    Listed(InboundFrom),
-    /// The trunk's host resolved to them.
-    Resolved(IpAddr),
 }
 
 /// A trunk, by account and name.
@@ -50,73 +38,69 @@ pub(crate) struct TrunkRef {
 impl Directory {
     /// Takes in an account's plan in place of the one before. Gives the registrations of devices
     /// that are no more.
-    pub(crate) fn apply(&mut self, plan: &Plan) -> Vec<Aor> {
+    pub(crate) fn apply(&mut self, plan: &Arc<Plan>) -> Vec<Aor> {
         self.forget(plan.account);
         self.domains.insert(plan.domain.clone(), plan.account);
-        for device in plan.users.iter().flat_map(|user| &user.devices) {
-            self.devices
-                .entry(device.username.clone())
-                .or_default()
-                .push(plan.account);
+        for username in usernames(plan) {
+            let owners = self.devices.entry(username.clone()).or_default();
+            owners.push(plan.account);
         }
         for number in plan.numbers() {
             self.numbers.insert(number, plan.account);
         }
-        for trunk in &plan.trunks {
-            let listed = trunk.inbound_from.iter().map(|from| TrunkSource {
-                account: plan.account,
-                name: trunk.name.clone(),
-                from: From::Listed(*from),
-            });
-            self.trunks.extend(listed);
-        }
-        self.drop_aors(|account, username| {
-            account == plan.account && plan.device(username).is_none()
-        })
+        self.sources.add(plan);
+        self.plans.insert(plan.account, Arc::clone(plan));
+        self.drop_aors(plan.account, |username| plan.device(username).is_none())
     }
 
     /// Takes an account out. Gives the registrations of its devices.
     pub(crate) fn remove(&mut self, account: AccountId) -> Vec<Aor> {
         self.forget(account);
-        self.drop_aors(|owner, _| owner == account)
+        self.drop_aors(account, |_| true)
     }
 
     fn forget(&mut self, account: AccountId) {
-        self.domains.retain(|_, owner| *owner != account);
-        self.devices.retain(|_, owners| {
-            owners.retain(|owner| *owner != account);
-            !owners.is_empty()
-        });
-        self.numbers.retain(|_, owner| *owner != account);
-        self.trunks.retain(|source| source.account != account);
+        let Some(plan) = self.plans.remove(&account) else {
+            return;
+        };
+        if self.domains.get(&plan.domain) == Some(&account) {
+            self.domains.remove(&plan.domain);
+        }
+        for username in usernames(&plan) {
+            if let Some(owners) = self.devices.get_mut(username) {
+                owners.retain(|owner| *owner != account);
+                if owners.is_empty() {
+                    self.devices.remove(username);
+                }
+            }
+        }
+        for number in plan.numbers() {
+            if self.numbers.get(&number) == Some(&account) {
+                self.numbers.remove(&number);
+            }
+        }
+        self.sources.remove(&plan);
     }
 
-    fn drop_aors(&mut self, mut gone: impl FnMut(AccountId, &str) -> bool) -> Vec<Aor> {
-        let mut dropped = Vec::new();
-        self.aors.retain(|(account, username), aor| {
-            let is_gone = gone(*account, username);
-            if is_gone {
-                dropped.push(*aor);
-            }
-            !is_gone
-        });
-        dropped
+    fn drop_aors(&mut self, account: AccountId, is_gone: impl Fn(&str) -> bool) -> Vec<Aor> {
+        let first = (account, Arc::from(""));
+        let of_account = self
+            .aors
+            .range(first..)
+            .take_while(|((owner, _), _)| *owner == account);
+        let gone: Vec<_> = of_account
+            .filter(|((_, username), _)| is_gone(username))
+            .map(|(key, aor)| (key.clone(), *aor))
+            .collect();
+        for (key, _) in &gone {
+            self.aors.remove(key);
+        }
+        gone.into_iter().map(|(_, aor)| aor).collect()
     }
 
     /// The addresses a trunk's host has resolved to count as the trunk's own.
     pub(crate) fn trunk_resolved(&mut self, trunk: &TrunkRef, addresses: &[SocketAddr]) {
-        let is_old = |source: &TrunkSource| {
-            source.account == trunk.account
-                && source.name == trunk.name
-                && matches!(source.from, From::Resolved(_))
-        };
-        self.trunks.retain(|source| !is_old(source));
-        self.trunks
-            .extend(addresses.iter().map(|address| TrunkSource {
-                account: trunk.account,
-                name: trunk.name.clone(),
-                from: From::Resolved(address.ip()),
-            }));
+        self.sources.resolved(trunk, addresses);
     }
 
     /// The account that has this domain.
@@ -147,15 +131,8 @@ impl Directory {
     }
 
     /// The trunks that a request from `source` may belong to.
-    pub(crate) fn trunks_at(&self, source: SocketAddr) -> impl Iterator<Item = TrunkRef> + '_ {
-        let matches = move |candidate: &&TrunkSource| match candidate.from {
-            From::Listed(listed) => listed.matches(source.ip(), source.port()),
-            From::Resolved(address) => address == source.ip(),
-        };
-        self.trunks.iter().filter(matches).map(|found| TrunkRef {
-            account: found.account,
-            name: found.name.clone(),
-        })
+    pub(crate) fn trunks_at(&self, source: SocketAddr) -> impl Iterator<Item = &TrunkRef> {
+        self.sources.at(source)
     }
 
     /// The account that an inbound number belongs to.
@@ -172,5 +149,78 @@ impl Directory {
                 self.next_aor += 1;
                 Aor(self.next_aor)
             })
+    }
+}
+
+fn usernames(plan: &Plan) -> impl Iterator<Item = &Arc<str>> {
+    let devices = plan.users.iter().flat_map(|user| &user.devices);
+    devices.map(|device| &device.username)
+}
+
+#[cfg(test)]
+mod tests {
+    use pbx::draft::Draft;
+    use pbx::testing::example;
+
+    use super::*;
+
+    fn plan(account: u32, change: impl FnOnce(&mut Draft)) -> Arc<Plan> {
+        let mut draft = example();
+        change(&mut draft);
+        Arc::new(draft.compile(AccountId(account), 1).unwrap())
+    }
+
+    fn other_domain(draft: &mut Draft) {
+        draft.domain = "other.example.com".to_owned();
+        draft.flows.clear();
+        draft.users[0].caller_id = None;
+    }
+
+    #[test]
+    fn a_device_is_found_by_its_name_while_only_one_account_has_it() {
+        let mut directory = Directory::default();
+        directory.apply(&plan(1, |_| {}));
+        assert_eq!(directory.account_of_device("1010-desk"), Some(AccountId(1)));
+        directory.apply(&plan(2, other_domain));
+        assert_eq!(directory.account_of_device("1010-desk"), None);
+        directory.remove(AccountId(1));
+        assert_eq!(directory.account_of_device("1010-desk"), Some(AccountId(2)));
+        assert_eq!(directory.account_of_device("nobody"), None);
+    }
+
+    #[test]
+    fn a_new_plan_takes_the_place_of_the_old_one() {
+        let mut directory = Directory::default();
+        let first = plan(1, |_| {});
+        directory.apply(&first);
+        let (desk, mobile) = ("1010-desk".into(), "1010-mobile".into());
+        let kept = directory.aor(AccountId(1), &desk);
+        let gone = directory.aor(AccountId(1), &mobile);
+        let number = first.numbers().next().unwrap();
+        assert_eq!(directory.account_of_number(number), Some(AccountId(1)));
+
+        let dropped = directory.apply(&plan(1, |draft| {
+            other_domain(draft);
+            draft.users[0].devices.remove(1);
+        }));
+        assert_eq!(dropped, [gone]);
+        assert_eq!(directory.aor(AccountId(1), &desk), kept);
+        assert_eq!(directory.account_of_number(number), None);
+        assert_eq!(directory.account_of_domain(b"acme.example.com"), None);
+        let found = directory.account_of_domain(b"OTHER.example.com");
+        assert_eq!(found.map(|(_, account)| account), Some(AccountId(1)));
+    }
+
+    #[test]
+    fn nothing_stays_of_an_account_that_goes() {
+        let mut directory = Directory::default();
+        directory.apply(&plan(1, |_| {}));
+        let aor = directory.aor(AccountId(1), &"1010-desk".into());
+        assert_eq!(directory.remove(AccountId(1)), [aor]);
+        let empty = Directory {
+            next_aor: directory.next_aor,
+            ..Directory::default()
+        };
+        assert_eq!(format!("{directory:?}"), format!("{empty:?}"));
     }
 }

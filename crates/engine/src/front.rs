@@ -173,18 +173,22 @@ impl Engine {
             let Some(called) = user_of(candidate) else {
                 continue;
             };
-            let owner = self.directory.trunks_at(source.remote).find(|trunk| {
-                let number = self
-                    .plan(trunk.account)
-                    .and_then(|plan| plan.numbering.normalise(&called));
-                number.and_then(|number| self.directory.account_of_number(number))
-                    == Some(trunk.account)
-            });
-            if let Some(trunk) = owner {
-                return Some((trunk, called));
+            let mut trunks = self.directory.trunks_at(source.remote);
+            if let Some(trunk) = trunks.find(|trunk| self.has_number(trunk, &called)) {
+                return Some((trunk.clone(), called));
             }
         }
         None
+    }
+
+    /// Whether the number, as that trunk writes it, is one of its account.
+    fn has_number(&self, trunk: &TrunkRef, called: &str) -> bool {
+        let number = self.plan(trunk.account).and_then(|plan| {
+            let (_, known) = plan.trunk(&trunk.name)?;
+            plan.carried_number(known, called)
+        });
+        let owner = number.and_then(|number| self.directory.account_of_number(number));
+        owner == Some(trunk.account)
     }
 
     fn trunk_by_token(&self, message: &Message<'_>) -> Option<TrunkRef> {

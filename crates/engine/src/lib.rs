@@ -19,6 +19,9 @@ mod ports;
 mod registrations;
 mod session;
 mod settings;
+mod sources;
+#[cfg(test)]
+mod tests;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -357,3 +357,24 @@ fn five_of_a_hundred_datagrams_lost_each_way_lose_no_call() {
     }
     assert_eq!(answered, 500);
 }
+
+#[test]
+fn a_number_of_another_country_is_found_as_its_trunk_writes_it() {
+    let mut scenario = Scenario::with(Setting::default(), |draft| {
+        let numbers = &mut draft.flows[0].objects[0].settings["numbers"];
+        *numbers = serde_json::json!(["+4930123456", "+61298765432"]);
+    })
+    .unwrap()
+    .takes_calls("desk", answers(secs(1)))
+    .calls(
+        millis(0),
+        "carrier",
+        Call {
+            dialled: "4930123456".to_owned(),
+            ..from_outside()
+        },
+    );
+    scenario.run(secs(8)).unwrap();
+    assert_eq!(scenario.seen_by("desk"), ["answered, TheyHungUp"]);
+    scenario.finish().unwrap();
+}

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use media::{Description, PathId};
+use media::{Description, Latch, PathId};
 
 use crate::Broken;
-use crate::party::{Belief, Party, PartyId, Stage as Call};
+use crate::party::{Belief, Party, Stage as Call};
 use crate::shell::Shell;
 use crate::world::World;
 
@@ -42,76 +42,94 @@ impl World {
 
     /// Listens to everybody who talks and has agreed on nothing new for a while.
     pub(crate) fn listen(&mut self) -> Result<(), Broken> {
-        let settled: Vec<(PartyId, &Belief, PathId)> = self
+        let settled: Vec<Talker<'_>> = self
             .parties
             .iter()
             .flat_map(|party| self.settled_calls(party))
             .collect();
         let mut heard = 0;
-        for (party, belief, path) in &settled {
-            let bridge = self.shell.path(*path).and_then(|path| path.bridge);
-            let other = settled.iter().find(|(_, _, other)| Some(*other) == bridge);
-            if let Some((_, other, other_path)) = other {
-                heard += 1;
-                let name = self.parties.get(party.0).map(|party| &*party.name);
-                let with = |broken: String| {
-                    Broken::new(format!("{} talks: {broken}", name.unwrap_or_default()))
-                };
-                hears(&self.shell, *path, belief).map_err(with)?;
-                hears(&self.shell, *other_path, other).map_err(with)?;
-                agree(belief, other).map_err(with)?;
-            } else {
-                self.must_be_bridged(belief, *path)?;
-            }
+        for talker in &settled {
+            let bridge = self.shell.path(talker.path).and_then(|path| path.bridge);
+            let Some(other) = settled.iter().find(|other| Some(other.path) == bridge) else {
+                self.must_be_bridged(talker)?;
+                continue;
+            };
+            heard += 1;
+            hears(&self.shell, talker)
+                .and_then(|()| agree(talker.belief, other.belief))
+                .map_err(|broken| Broken::new(format!("{} talks: {broken}", talker.party.name)))?;
         }
         self.audio.heard += heard;
         Ok(())
     }
 
-    fn settled_calls<'a>(
-        &'a self,
-        party: &'a Party,
-    ) -> impl Iterator<Item = (PartyId, &'a Belief, PathId)> {
+    fn settled_calls<'a>(&'a self, party: &'a Party) -> impl Iterator<Item = Talker<'a>> {
         let slack = self.weather.slack();
-        let calls = party.live_calls().filter_map(move |(_, belief)| {
+        let is_steady = self.story.was_steady(party.id);
+        let calls = party.live_calls().filter(move |_| is_steady);
+        calls.filter_map(move |(_, belief)| {
             let is_settled = belief.is_talking()
                 && belief.offering.is_none()
                 && self.now - belief.agreed_at > slack;
             let path = belief.paths.last().copied()?;
-            is_settled.then_some((party.id, belief, path))
-        });
-        calls.filter(|(id, ..)| self.story.was_steady(*id))
+            is_settled.then_some(Talker {
+                party,
+                belief,
+                path,
+            })
+        })
     }
 
     /// Who talks for so long talks with somebody.
-    fn must_be_bridged(&self, belief: &Belief, path: PathId) -> Result<(), Broken> {
+    fn must_be_bridged(&self, talker: &Talker<'_>) -> Result<(), Broken> {
         let slack = self.weather.slack();
-        let talks = matches!(belief.stage, Call::Talking { since } if self.now - since > slack);
-        let found = self.shell.path(path);
+        let stage = talker.belief.stage;
+        let talks = matches!(stage, Call::Talking { since } if self.now - since > slack);
+        let found = self.shell.path(talker.path);
         let is_alone =
             found.is_none_or(|path| path.bridge.is_none() && self.now - path.changed_at > slack);
         Broken::unless(!talks || !is_alone, || {
-            format!("somebody talks with nobody: {belief:?} at {found:?}")
+            let Talker { party, belief, .. } = talker;
+            format!("{} talks with nobody: {belief:?} at {found:?}", party.name)
         })
     }
+}
+
+/// Somebody who talks, and the node's path to it.
+struct Talker<'a> {
+    party: &'a Party,
+    belief: &'a Belief,
+    path: PathId,
 }
 
 /// A glare, four seconds of waiting, and a little.
 const GLARES: Duration = Duration::from_secs(6);
 
-/// The media thread knows what the party said last.
-fn hears(shell: &Shell, path: PathId, belief: &Belief) -> Result<(), String> {
-    let remote = shell.path(path).and_then(|path| path.remote.as_ref());
-    let (Some(remote), Some(ours)) = (remote, &belief.ours) else {
+/// The media thread knows what the party said last, whose packets to believe, and that a silence
+/// is to be told.
+fn hears(shell: &Shell, talker: &Talker<'_>) -> Result<(), String> {
+    let path = shell.path(talker.path);
+    let remote = path.and_then(|path| path.remote.as_ref());
+    let (Some(remote), Some(ours)) = (remote, &talker.belief.ours) else {
         return Err("its path leads nowhere".to_owned());
     };
-    if remote.rtp == ours.remote().rtp && remote.direction == ours.direction() {
-        return Ok(());
-    }
     let (rtp, direction) = (ours.remote().rtp, ours.direction());
-    Err(format!(
-        "it listens at {rtp} {direction:?}, not at {remote:?}"
-    ))
+    let latch = if talker.party.is_carrier() {
+        Latch::Exact
+    } else {
+        Latch::Restricted {
+            signalling: talker.party.place.outside.ip(),
+        }
+    };
+    if (remote.rtp, remote.direction, remote.latch) != (rtp, direction, latch) {
+        return Err(format!(
+            "at {rtp} {direction:?} {latch:?}, not at {remote:?}"
+        ));
+    }
+    match path.and_then(|path| path.watch) {
+        Some(_) => Ok(()),
+        None => Err("nobody would notice its silence".to_owned()),
+    }
 }
 
 /// Each was told what the other one said.

@@ -26,6 +26,8 @@ pub(crate) struct Story {
     ring_limits: BTreeMap<(AccountId, String), Duration>,
     /// INVITEs that have become a call.
     arrived: BTreeSet<(PartyId, String)>,
+    /// Call-IDs of which the node has heard any answer.
+    answered: BTreeSet<String>,
     /// Parties that could not be reached for a while.
     troubled: BTreeSet<PartyId>,
     ended: u64,
@@ -71,6 +73,24 @@ impl Story {
                 .or_default();
             *limit = Duration::from_secs(longest).max(*limit);
         }
+    }
+
+    /// The node is about to hear something.
+    pub(crate) fn hears(&mut self, cause: &Cause) {
+        if let Cause::Message {
+            code: Some(_),
+            call_id,
+            ..
+        } = cause
+        {
+            self.answered.insert(call_id.clone());
+        }
+    }
+
+    /// Whether the node knows that somebody is there: until then it may not send a CANCEL
+    /// (RFC 3261 §9.1).
+    pub(crate) fn has_heard_of(&self, call_id: &str) -> bool {
+        self.answered.contains(call_id)
     }
 
     /// A party cannot be reached for a while.

@@ -90,6 +90,7 @@ impl World {
             let input = RecordedInput::of(&input);
             recorded.inputs.extend(input.map(|input| (self.now, input)));
         }
+        self.story.hears(cause);
         let effects = self.engine.handle(self.now, input);
         for effect in self.planter.spoil(effects, &self.shell) {
             self.note(&effect);
