@@ -5,7 +5,7 @@ use media::{Command, Description, MediaEvent, PayloadMap, Port, Remote, answer_f
 use pbx::{HangupCause, LegId};
 use sip::{Answer, DialogId, EndCause, Reason};
 
-use crate::legs::{Asked, State};
+use crate::legs::{Asked, Role, State};
 use crate::{Effect, Engine, Work};
 
 impl Engine {
@@ -242,9 +242,16 @@ impl Engine {
         let Some(other) = leg.other else {
             return Passed::Refused(NOT_ACCEPTABLE_HERE);
         };
-        // It has been asked itself: two offers that wait for one another would wait for ever.
+        // It has been asked itself: two offers have met, and would wait for one another. After a
+        // glare a caller waits longer than who was called (RFC 3261 §14.1), so the offer of the
+        // called side comes through and that of the caller is made again.
         if leg.is_asked() {
-            return Passed::Refused(REQUEST_PENDING);
+            if matches!(leg.role, Role::Caller) {
+                return Passed::Refused(REQUEST_PENDING);
+            }
+            self.ua.withdraw_offer(dialog);
+            let asked = self.take_asked(id);
+            self.refuse_asker(now, asked, REQUEST_PENDING);
         }
         match self.ask(now, other, Asked { by: id, offer }) {
             Some(()) => Passed::On,

@@ -41,7 +41,12 @@ impl Weather {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let jitter = (random.between(1, 20), random.between(20, 120));
         match random.between(0, 9) {
-            0..=2 => Self::FAIR,
+            0..=1 => Self::FAIR,
+            // So slow that everything is sent again before it can be answered.
+            2 => Self {
+                delay_ms: (random.between(100, 300), random.between(300, 900)),
+                ..Self::FAIR
+            },
             3..=4 => Self {
                 delay_ms: jitter,
                 ..Self::FAIR
@@ -63,10 +68,9 @@ impl Weather {
     /// (RFC 3261 §17.1.1.2), and one that waits for it takes as long again.
     pub(crate) fn slack(&self) -> Duration {
         if self.loss_percent > 0 {
-            Duration::from_secs(70)
-        } else {
-            Duration::from_secs(2)
+            return Duration::from_secs(70);
         }
+        Duration::from_secs(2) + 6 * Duration::from_millis(self.delay_ms.1.into())
     }
 }
 

@@ -115,7 +115,11 @@ fn run_engine(seed: u64, planted: Option<Planted>, telling: Telling) -> Outcome 
     let mut random = Random::new(seed);
     let weather = Weather::draw(&mut random);
     let is_short_of_ports = random.percent(15);
-    let length = seconds(&mut random, 40, 150);
+    let length = if random.percent(5) {
+        seconds(&mut random, 600, 1_200)
+    } else {
+        seconds(&mut random, 40, 150)
+    };
     let mut world = World::new(Ground {
         seed,
         weather,

@@ -17,7 +17,8 @@ use crate::Broken;
 use crate::ladder::Ladder;
 use crate::network::{Peer, Weather};
 use crate::party::{
-    Act, BeliefId, Call, Carrier, Cast, Party, PartyId, Phone, Place, Reception, Role, Temper,
+    Act, BeliefId, Call, Calls, Carrier, Cast, Party, PartyId, Phone, Place, Reception, Role,
+    Temper,
 };
 use crate::world::{Ground, Recorded, START, World};
 
@@ -121,7 +122,8 @@ impl Scenario {
                 .find(|trunk| trunk.name == name)
                 .and_then(|trunk| trunk.register.as_ref());
             let carrier = registered.map_or_else(Carrier::by_address, |register| {
-                Carrier::with_registrar(&register.username, register.password.reveal(), number)
+                let password = register.password.reveal();
+                Carrier::with_registrar(&register.username, password, number, Calls::Challenged)
             });
             scenario.take_in(name, Place::carrier(number), Role::Carrier(carrier));
         }

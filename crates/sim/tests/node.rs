@@ -288,6 +288,50 @@ fn both_sides_hold_at_once_and_nobody_waits_long() {
 }
 
 #[test]
+fn a_glare_on_a_slow_network_is_over_soon() {
+    for seed in 0..60 {
+        let setting = Setting {
+            seed,
+            weather: Weather {
+                delay_ms: (200, 700),
+                ..Weather::FAIR
+            },
+            ..Setting::default()
+        };
+        let holds = |hangs_up_after| Talk {
+            hangs_up_after,
+            holds: Some((secs(3), secs(20))),
+            presses_after: None,
+        };
+        let mut scenario = Scenario::with(setting, |_| {}).unwrap();
+        scenario.run(secs(10)).unwrap();
+        let mut scenario = scenario
+            .takes_calls("mary", Reception::answers(secs(1), holds(None)))
+            .calls(
+                millis(0),
+                "desk",
+                Call {
+                    talk: holds(Some(secs(40))),
+                    ..call("1011")
+                },
+            );
+        let (mut open_for, mut longest) = (0, 0);
+        for _ in 0..35 {
+            scenario.run(secs(1)).unwrap();
+            open_for = if scenario.open_offers() > 0 {
+                open_for + 1
+            } else {
+                0
+            };
+            longest = longest.max(open_for);
+        }
+        assert!(longest <= 11, "seed {seed}: an offer waits for {longest} s");
+        scenario.run(secs(25)).unwrap();
+        scenario.finish().unwrap();
+    }
+}
+
+#[test]
 fn phones_that_share_no_codec_are_no_answer() {
     let mut scenario = Scenario::new()
         .unwrap()

@@ -18,9 +18,10 @@ pub(crate) struct Audio {
 
 impl World {
     /// Nobody waits long for the answer to an offer: a glare is over after a few seconds
-    /// (RFC 3261 §14.1), even if it comes twice.
+    /// (RFC 3261 §14.1), unless every round trip takes long.
     pub(crate) fn offers_are_answered(&self) -> Result<(), Broken> {
-        let longest = self.weather.slack() + GLARES;
+        let delay = Duration::from_millis(self.weather.delay_ms.1.into());
+        let longest = self.weather.slack() + GLARES + 12 * delay;
         // The answer comes from the other side, which may be gone.
         if !self.story.were_all_steady() {
             return Ok(());

@@ -26,8 +26,8 @@ pub(crate) struct Story {
     ring_limits: BTreeMap<(AccountId, String), Duration>,
     /// INVITEs that have become a call.
     arrived: BTreeSet<(PartyId, String)>,
-    /// Call-IDs of which the node has heard any answer.
-    answered: BTreeSet<String>,
+    /// Call-IDs of which the node has heard any answer, and when first.
+    answered: BTreeMap<String, Time>,
     /// Parties that could not be reached for a while.
     troubled: BTreeSet<PartyId>,
     ended: u64,
@@ -76,21 +76,20 @@ impl Story {
     }
 
     /// The node is about to hear something.
-    pub(crate) fn hears(&mut self, cause: &Cause) {
+    pub(crate) fn hears(&mut self, now: Time, cause: &Cause) {
         if let Cause::Message {
             code: Some(_),
             call_id,
             ..
         } = cause
         {
-            self.answered.insert(call_id.clone());
+            self.answered.entry(call_id.clone()).or_insert(now);
         }
     }
 
-    /// Whether the node knows that somebody is there: until then it may not send a CANCEL
-    /// (RFC 3261 §9.1).
-    pub(crate) fn has_heard_of(&self, call_id: &str) -> bool {
-        self.answered.contains(call_id)
+    /// Whether the node heard from a party by then: before, it may not send a CANCEL (RFC 3261 §9.1).
+    pub(crate) fn has_heard_of(&self, call_id: &str, by: Time) -> bool {
+        self.answered.get(call_id).is_some_and(|at| *at <= by)
     }
 
     /// A party cannot be reached for a while.

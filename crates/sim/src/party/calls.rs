@@ -14,6 +14,8 @@ use crate::network::NODE;
 
 /// A phone stops ringing by itself: the end of the call may never reach it.
 const RINGS_AT_MOST: Duration = Duration::from_secs(200);
+/// How long it waits before it asks for the next change.
+const PATIENCE: Duration = Duration::from_secs(1);
 const FIRST_RTP_PORT: u16 = 30_000;
 
 impl Party {
@@ -110,6 +112,10 @@ impl Party {
 
     /// A call comes in.
     pub(super) fn called(&mut self, now: Time, incoming: &Incoming, out: &mut Out) {
+        if let Some(answer) = self.challenge(now, incoming) {
+            let outputs = self.ua.reply(incoming, answer);
+            return self.carry_out(now, outputs, out);
+        }
         let message = incoming.message();
         let dialog = self.ua.next_dialog_id();
         match self.ua.open(now, dialog, incoming) {
@@ -237,9 +243,18 @@ impl Party {
     }
 
     /// Offers a session that flows in another direction.
-    pub(super) fn offer(&mut self, now: Time, id: BeliefId, direction: Direction, out: &mut Out) {
-        if !self.belief(id).is_some_and(Belief::is_talking) {
+    pub(super) fn offer(&mut self, now: Time, act: Act, out: &mut Out) {
+        let (id, direction) = match act {
+            Act::Hold(id) => (id, Direction::SendOnly),
+            Act::Resume(id) => (id, Direction::SendRecv),
+            _ => return,
+        };
+        let Some(belief) = self.belief(id).filter(|belief| belief.is_talking()) else {
             return;
+        };
+        // One after the other.
+        if belief.offering.is_some() {
+            return out.acts.push((now + PATIENCE, act));
         }
         let sdp = self.own_description(id, direction);
         let Some(belief) = self.belief_mut(id) else {

@@ -1,7 +1,7 @@
 //! What only carriers do: let us register, and pass on calls from the outside.
 
 use clock::Time;
-use sip::{Answer, Authorization, Challenger, Ha1, Incoming, Method, Name, Stale};
+use sip::{Answer, Authorization, Challenger, Ha1, Incoming, Name, Stale};
 
 use super::{Party, Role};
 
@@ -17,6 +17,14 @@ pub(crate) struct Registrar {
     ha1: Ha1,
     /// Where the customer can be called, since it registered.
     pub(crate) contact: Option<String>,
+    calls: Calls,
+}
+
+/// Whether a carrier asks who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Calls {
+    Taken,
+    Challenged,
 }
 
 /// The realm of every carrier.
@@ -29,18 +37,55 @@ impl Carrier {
     }
 
     /// A carrier that wants its customer to register.
-    pub(crate) fn with_registrar(username: &str, password: &str, secret: u8) -> Self {
+    pub(crate) fn with_registrar(username: &str, password: &str, secret: u8, calls: Calls) -> Self {
         Self {
             registrar: Some(Registrar {
                 challenger: Challenger::new([secret; 32]),
                 ha1: Ha1::md5(username, REALM, password),
                 contact: None,
+                calls,
             }),
         }
     }
 }
 
+impl Registrar {
+    /// Whether the request is its customer's; `Err` is the challenge.
+    fn check(&mut self, now: Time, incoming: &Incoming) -> Result<(), String> {
+        let message = incoming.message();
+        let authorization = message
+            .headers(Name::Authorization)
+            .chain(message.headers(Name::ProxyAuthorization))
+            .find_map(Authorization::parse);
+        let verdict = authorization.map(|authorization| {
+            let ha1 = Some(&self.ha1);
+            self.challenger
+                .verify(now, &authorization, incoming.method, ha1)
+        });
+        match verdict {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(self.challenger.challenge(now, REALM, Stale::Yes)),
+            None => Err(self.challenger.challenge(now, REALM, Stale::No)),
+        }
+    }
+}
+
 impl Party {
+    /// What a carrier that asks who calls answers first.
+    pub(super) fn challenge(&mut self, now: Time, incoming: &Incoming) -> Option<Answer> {
+        let Role::Carrier(Carrier {
+            registrar: Some(registrar),
+        }) = &mut self.role
+        else {
+            return None;
+        };
+        if registrar.calls == Calls::Taken {
+            return None;
+        }
+        let challenge = registrar.check(now, incoming).err()?;
+        Some(Answer::code(407).header("Proxy-Authenticate", &challenge))
+    }
+
     /// Answers a REGISTER of the node.
     pub(super) fn registered_with(&mut self, now: Time, incoming: &Incoming) -> Answer {
         let Role::Carrier(Carrier {
@@ -49,25 +94,10 @@ impl Party {
         else {
             return Answer::code(405);
         };
-        let message = incoming.message();
-        let authorization = message
-            .headers(Name::Authorization)
-            .find_map(Authorization::parse);
-        let verdict = authorization.map(|authorization| {
-            let ha1 = Some(&registrar.ha1);
-            registrar
-                .challenger
-                .verify(now, &authorization, Method::Register, ha1)
-        });
-        if verdict != Some(Ok(())) {
-            let stale = if verdict.is_some() {
-                Stale::Yes
-            } else {
-                Stale::No
-            };
-            let challenge = registrar.challenger.challenge(now, REALM, stale);
+        if let Err(challenge) = registrar.check(now, incoming) {
             return Answer::code(401).header("WWW-Authenticate", &challenge);
         }
+        let message = incoming.message();
         let contact = message
             .contact()
             .map(|contact| String::from_utf8_lossy(contact.uri).into_owned());

@@ -19,7 +19,7 @@ use sip::{
 
 pub(crate) use belief::{Belief, BeliefId, End, Side, Stage};
 pub(crate) use calls::call_id_of;
-pub(crate) use carrier::Carrier;
+pub(crate) use carrier::{Calls, Carrier};
 pub(crate) use habit::moody_talk;
 pub use habit::{Reception, Talk, Temper, Then};
 pub(crate) use phone::{Phone, Registered, Stays};
@@ -64,6 +64,8 @@ pub(crate) enum Act {
     Leave(BeliefId),
     /// Loses the network, but not its memory.
     Unplug,
+    /// Its connection breaks, and it opens another one.
+    Reconnect,
     /// Loses everything.
     PowerCut,
     /// Is back, after either.
@@ -185,7 +187,7 @@ impl Party {
         match act {
             Act::Return => self.come_back(now, out),
             _ if self.power == Power::Off => {}
-            Act::Register => self.register(now, out),
+            Act::Register | Act::Reconnect => self.register(now, out),
             Act::Refresh { round } => self.refresh(now, round, out),
             Act::Unregister => self.unregister(now, out),
             Act::Dial(call) => self.dial(now, call, out),
@@ -195,8 +197,7 @@ impl Party {
             Act::Reject(belief, code) => self.reject(now, belief, code, out),
             Act::GiveUp(belief) => self.give_up(now, belief, out),
             Act::HangUp(belief) => self.hang_up(now, belief, out),
-            Act::Hold(belief) => self.offer(now, belief, media::Direction::SendOnly, out),
-            Act::Resume(belief) => self.offer(now, belief, media::Direction::SendRecv, out),
+            Act::Hold(_) | Act::Resume(_) => self.offer(now, act, out),
             Act::Press(belief) => self.press(now, belief, out),
             Act::Leave(belief) => self.leave(now, belief, out),
             Act::Unplug => self.power = Power::Unplugged,

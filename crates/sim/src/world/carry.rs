@@ -90,7 +90,7 @@ impl World {
             let input = RecordedInput::of(&input);
             recorded.inputs.extend(input.map(|input| (self.now, input)));
         }
-        self.story.hears(cause);
+        self.story.hears(self.now, cause);
         let effects = self.engine.handle(self.now, input);
         for effect in self.planter.spoil(effects, &self.shell) {
             self.note(&effect);
@@ -250,29 +250,39 @@ impl World {
     pub(super) fn acts(&mut self, id: PartyId, act: Act) -> Result<(), Broken> {
         let begins = matches!(
             act,
-            Act::Dial(_) | Act::Unplug | Act::PowerCut | Act::Unregister
+            Act::Dial(_) | Act::Unplug | Act::PowerCut | Act::Unregister | Act::Reconnect
         );
         if self.is_closing && begins {
             return Ok(());
         }
-        if matches!(act, Act::Unplug | Act::PowerCut) {
-            self.falls_silent(id, matches!(act, Act::PowerCut));
+        match act {
+            Act::Unplug => self.falls_silent(id, Memory::Kept),
+            Act::PowerCut => self.falls_silent(id, Memory::Lost),
+            Act::Reconnect => self.breaks(id, Memory::Kept),
+            _ => {}
         }
         self.ladder.act(self.now, id, &act);
         self.party(id, |party, now, out| party.act(now, act, out))
     }
 
-    /// A party is cut off: its connections break, and no audio comes from it any more.
-    fn falls_silent(&mut self, id: PartyId, is_for_good: bool) {
-        self.story.trouble(id);
+    /// The connections of a party break.
+    fn breaks(&mut self, id: PartyId, memory: Memory) {
         for flow in self.network.disconnect(id) {
             self.agenda
                 .add(self.now + BREAKS_AFTER, Happening::NodeFlowClosed(flow));
-            if !is_for_good {
+            // Calls on it may end.
+            self.story.trouble(id);
+            if memory == Memory::Kept {
                 self.agenda
                     .add(self.now, Happening::PartyFlowClosed(id, flow));
             }
         }
+    }
+
+    /// A party is cut off: its connections break, and no audio comes from it any more.
+    fn falls_silent(&mut self, id: PartyId, memory: Memory) {
+        self.story.trouble(id);
+        self.breaks(id, memory);
         let Some(party) = self.parties.get(id.0) else {
             return;
         };
@@ -309,6 +319,13 @@ impl World {
             | Effect::CloseCalls { .. } => put(format!("{effect:?}").as_bytes()),
         }
     }
+}
+
+/// Whether a party that is cut off remembers what it was doing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Kept,
+    Lost,
 }
 
 const CONNECT_FAILS_AFTER: Duration = Duration::from_millis(20);

@@ -16,7 +16,7 @@ use super::{Intervention, World};
 use crate::Broken;
 use crate::agenda::Happening;
 use crate::party::{
-    Act, Call, Carrier, Cast, Party, PartyId, Phone, Place, Role, Temper, moody_talk,
+    Act, Call, Calls, Carrier, Cast, Party, PartyId, Phone, Place, Role, Temper, moody_talk,
 };
 use crate::random::{Random, fork, millis, seconds};
 
@@ -79,7 +79,12 @@ impl World {
             }
             let carrier = match &trunk.register {
                 Some(register) => {
-                    Carrier::with_registrar(&register.username, TRUNK_PASSWORD, number)
+                    let calls = if self.random.percent(50) {
+                        Calls::Challenged
+                    } else {
+                        Calls::Taken
+                    };
+                    Carrier::with_registrar(&register.username, TRUNK_PASSWORD, number, calls)
                 }
                 None => Carrier::by_address(),
             };
@@ -207,6 +212,10 @@ impl World {
             };
             let at = millis(&mut self.random, 2_500, whole);
             self.later(at, id, Act::Dial(call));
+        }
+        if self.random.percent(15) {
+            let at = millis(&mut self.random, 3_000, whole);
+            self.later(at, id, Act::Reconnect);
         }
         if self.random.percent(12) {
             let at = millis(&mut self.random, 3_000, whole);

@@ -39,6 +39,16 @@ impl Ua {
         step.finish()
     }
 
+    /// Takes an offer back that waits for its turn, after a glare for instance. Nothing is told of
+    /// its end any more. One that is on its way stays.
+    pub fn withdraw_offer(&mut self, dialog: DialogId) {
+        self.in_talk(dialog, |_, talking| {
+            talking
+                .next
+                .take_if(|next| matches!(next.what, What::Offer(_)));
+        });
+    }
+
     /// The final answer to our re-INVITE.
     pub(super) fn reinvite_answered(
         &mut self,
