@@ -334,3 +334,39 @@ fn what_nobody_takes_is_answered_with_what_we_do() {
     assert_eq!(message.status_line().unwrap().code, 405);
     assert!(message.allows(Method::Invite) && !message.allows(Method::Publish));
 }
+
+#[test]
+fn a_flood_of_strangers_leaves_nothing_behind() {
+    let mut world = World::new();
+    // What the phone's own registration left is forgotten by then.
+    world.now = START + Duration::from_mins(2);
+    world.tell(Input::Wake);
+    for number in 0..5_000_u32 {
+        let remote = SocketAddr::from(([198, 18, 0, 1], 1_024 + u16::try_from(number).unwrap()));
+        let invite = invite(&sdp("8"))
+            .replace("z9hG4bKtest", &format!("z9hG4bK{number}"))
+            .replace("Call-ID: test", &format!("Call-ID: {number}"));
+        world.tell(Input::Packet {
+            source: source(remote),
+            bytes: invite.as_bytes(),
+        });
+        let register = invite.replace("INVITE", "REGISTER");
+        world.tell(Input::Packet {
+            source: source(remote),
+            bytes: register.as_bytes(),
+        });
+    }
+    let challenges = world.effects.iter().filter(|effect| {
+        let Effect::Send(transmit) = effect else {
+            return false;
+        };
+        transmit.bytes.starts_with(b"SIP/2.0 401 ")
+    });
+    assert_eq!(challenges.count(), 10_000);
+    let counts = world.engine.counts();
+    assert_eq!(counts.user_agent.server_transactions, 0);
+    assert_eq!(
+        (counts.user_agent.dialogs, counts.legs, counts.calls),
+        (0, 0, 0)
+    );
+}
