@@ -147,6 +147,8 @@ impl World {
         };
         let way = if transmit.to.transport.is_reliable() {
             let Some(flow) = self.node_connection(transmit.to, party) else {
+                let ends = (Peer::Node, Peer::Party(party));
+                self.ladder.message(self.now, ends, &transmit.bytes, 0);
                 return self.agenda.add(
                     self.now + CONNECT_FAILS_AFTER,
                     Happening::NodeSendFailed(transmit.to),

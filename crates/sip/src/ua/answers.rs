@@ -38,6 +38,9 @@ impl Ua {
             Owner::Invite(dialog) => self.invite_failed(*dialog, failure, step),
             Owner::Request(id, _) => request_failed(*id, &client.bytes, failure, step),
             Owner::Nobody => {}
+            // The BYE has gone: nothing that was sent before it matters any more.
+            Owner::Reinvite(dialog) | Owner::Update(dialog) | Owner::Info(dialog)
+                if self.is_leaving(*dialog) => {}
             Owner::Reinvite(dialog)
             | Owner::Update(dialog)
             | Owner::Info(dialog)
@@ -50,6 +53,11 @@ impl Ua {
             // RFC 3261 §15.1.1: the call was over when the BYE was sent.
             Owner::Bye(dialog) => self.forget_leaving(*dialog),
         }
+    }
+
+    fn is_leaving(&self, dialog: super::DialogId) -> bool {
+        let call = self.calls.get(&dialog);
+        call.is_some_and(|call| matches!(call.phase, Phase::Leaving(_)))
     }
 
     fn forget_leaving(&mut self, dialog: super::DialogId) {
