@@ -57,22 +57,25 @@ impl Engine {
 
     fn incoming_call(&mut self, now: Time, incoming: &Incoming) {
         let message = incoming.message();
-        let taken = self.can_take_call().and_then(|()| {
-            let arrival = self.arrival(now, &message, incoming.source)?;
-            let offer = offer_of(&message)?;
-            Ok((arrival, offer))
-        });
+        let taken = self
+            .arrival(now, &message, incoming.source)
+            .and_then(|arrival| Ok((arrival, offer_of(&message)?)));
         match taken {
-            Ok((arrival, offer)) => self.take_call(now, incoming, arrival, offer),
+            Ok((arrival, offer)) if self.can_take_call() => {
+                self.take_call(now, incoming, arrival, offer);
+            }
+            // Remembered: a late copy of the INVITE must not become a call that nobody is at.
+            Ok(_) => {
+                let answer = Answer::code(503).header("Retry-After", RETRY_AFTER_SECONDS);
+                let outputs = self.ua.respond(now, incoming, answer);
+                self.carry_out(outputs);
+            }
             Err(answer) => self.reply(incoming, answer),
         }
     }
 
-    fn can_take_call(&self) -> Result<(), Answer> {
-        if self.load == Load::Open && self.ports.can_start_call() {
-            return Ok(());
-        }
-        Err(Answer::code(503).header("Retry-After", RETRY_AFTER_SECONDS))
+    fn can_take_call(&self) -> bool {
+        self.load == Load::Open && self.ports.can_start_call()
     }
 
     fn take_call(&mut self, now: Time, incoming: &Incoming, arrival: Arrival, offer: Description) {

@@ -152,7 +152,7 @@ impl World {
 
     /// The carrier calls the main number; the phone rings.
     fn called_with(&mut self, sdp: &str) -> sip::DialogId {
-        let invite = invite(sdp);
+        let invite = invite("call", sdp);
         self.tell(Input::Packet {
             source: source(carrier()),
             bytes: invite.as_bytes(),
@@ -204,7 +204,8 @@ fn sdp(formats: &str) -> String {
     )
 }
 
-fn invite(sdp: &str) -> String {
+/// An INVITE to the main number; the name makes it another one.
+fn invite(name: &str, sdp: &str) -> String {
     let content_type = if sdp.is_empty() {
         ""
     } else {
@@ -212,9 +213,9 @@ fn invite(sdp: &str) -> String {
     };
     format!(
         "INVITE sip:61298765432@192.0.2.1 SIP/2.0\r\n\
-         Via: SIP/2.0/UDP 203.0.113.9:5080;branch=z9hG4bKtest\r\n\
+         Via: SIP/2.0/UDP 203.0.113.9:5080;branch=z9hG4bK{name}\r\n\
          From: <sip:61300000000@203.0.113.9>;tag=1\r\nTo: <sip:61298765432@192.0.2.1>\r\n\
-         Call-ID: test\r\nCSeq: 1 INVITE\r\nContact: <sip:203.0.113.9:5080>\r\n\
+         Call-ID: {name}\r\nCSeq: 1 INVITE\r\nContact: <sip:203.0.113.9:5080>\r\n\
          Max-Forwards: 70\r\n{content_type}Content-Length: {}\r\n\r\n{sdp}",
         sdp.len()
     )
@@ -247,7 +248,7 @@ fn a_call_without_an_offer_is_refused_politely() {
     let mut world = World::new();
     world.tell(Input::Packet {
         source: source(carrier()),
-        bytes: invite("").as_bytes(),
+        bytes: invite("other", "").as_bytes(),
     });
     assert_eq!(world.carrier_heard(), ["SIP/2.0 488 Not Acceptable Here"]);
     assert_eq!(world.facts().count(), 0);
@@ -278,8 +279,7 @@ fn a_fault_of_an_account_ends_its_calls_and_says_so() {
 
     // The account goes on: the next call rings again.
     world.heard.clear();
-    let next = invite(&sdp("8")).replace("Call-ID: test", "Call-ID: next");
-    let next = next.replace("z9hG4bKtest", "z9hG4bKnext");
+    let next = invite("next", &sdp("8"));
     world.tell(Input::Packet {
         source: source(carrier()),
         bytes: next.as_bytes(),
@@ -293,7 +293,7 @@ fn no_new_calls_while_shedding_and_those_in_progress_go_on() {
     world.tell(Input::Load(Load::Shedding));
     world.tell(Input::Packet {
         source: source(carrier()),
-        bytes: invite(&sdp("8")).as_bytes(),
+        bytes: invite("shed", &sdp("8")).as_bytes(),
     });
     assert_eq!(world.carrier_heard(), ["SIP/2.0 503 Service Unavailable"]);
     assert!(
@@ -303,6 +303,17 @@ fn no_new_calls_while_shedding_and_those_in_progress_go_on() {
             .any(|text| text.contains("Retry-After: "))
     );
     world.tell(Input::Load(Load::Open));
+    // A late copy of the INVITE is the same call, which was turned away.
+    world.tell(Input::Packet {
+        source: source(carrier()),
+        bytes: invite("shed", &sdp("8")).as_bytes(),
+    });
+    assert_eq!(
+        world.carrier_heard(),
+        ["SIP/2.0 503 Service Unavailable"; 2]
+    );
+    assert_eq!(world.engine.counts().calls, 0);
+
     let dialog = world.called_with(&sdp("8"));
     world.tell(Input::Load(Load::Draining));
     let outputs = world.phone.accept(world.now, dialog, sdp("8").into_bytes());
@@ -324,7 +335,7 @@ fn no_new_calls_while_shedding_and_those_in_progress_go_on() {
 #[test]
 fn what_nobody_takes_is_answered_with_what_we_do() {
     let mut world = World::new();
-    let publish = invite("").replace("INVITE", "PUBLISH");
+    let publish = invite("other", "").replace("INVITE", "PUBLISH");
     world.tell(Input::Packet {
         source: source(carrier()),
         bytes: publish.as_bytes(),
@@ -343,9 +354,7 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
     world.tell(Input::Wake);
     for number in 0..5_000_u32 {
         let remote = SocketAddr::from(([198, 18, 0, 1], 1_024 + u16::try_from(number).unwrap()));
-        let invite = invite(&sdp("8"))
-            .replace("z9hG4bKtest", &format!("z9hG4bK{number}"))
-            .replace("Call-ID: test", &format!("Call-ID: {number}"));
+        let invite = invite(&number.to_string(), &sdp("8"));
         world.tell(Input::Packet {
             source: source(remote),
             bytes: invite.as_bytes(),
