@@ -123,7 +123,7 @@ fn run_engine(seed: u64, planted: Option<Planted>, telling: Telling) -> Outcome 
     let mut world = World::new(Ground {
         seed,
         weather,
-        port_pairs: if is_short_of_ports { 14 } else { 200 },
+        port_pairs: if is_short_of_ports { 14 } else { 1_000 },
         planted,
         ladder: match telling {
             Telling::Silent => Ladder::default(),
