@@ -8,12 +8,14 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod auth;
+mod describe;
 mod dial;
 mod directory;
 mod front;
 mod guesses;
 mod keepalive;
 mod legs;
+mod outcome;
 mod patience;
 mod ports;
 mod registrations;

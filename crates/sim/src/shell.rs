@@ -62,7 +62,12 @@ struct Slot {
     free_at: Option<Time>,
 }
 
-const THREADS: u8 = 2;
+const THREADS: usize = 2;
+
+/// Slots take turns.
+fn thread_of(slot: usize) -> ThreadId {
+    ThreadId(u8::try_from(slot % THREADS).unwrap_or_default())
+}
 
 impl Shell {
     /// Threads with so many port pairs in all.
@@ -96,8 +101,7 @@ impl Shell {
         slot.free_at.take_if(|at| *at <= now)?;
         slot.generation += 1;
         let number = u32::try_from(index).ok()?;
-        let thread = ThreadId(u8::try_from(index).unwrap_or_default() % THREADS);
-        let path = PathId::new(thread, number, slot.generation);
+        let path = PathId::new(thread_of(index), number, slot.generation);
         let port = FIRST_PORT + 2 * u16::try_from(index).ok()?;
         let bound = Path {
             stage: Stage::Stock,
@@ -145,11 +149,12 @@ impl Shell {
         })?;
         path.stage = Stage::InUse;
         let again = millis(&mut self.random, 0, 5);
-        Ok(self
-            .bind(now, 1)
-            .map(|ports| (again, ports))
-            .into_iter()
-            .collect())
+        // The thread that gave a port away binds another one.
+        let slots = (0..self.slots.len()).filter(|slot| thread_of(*slot) == id.thread());
+        let slots: Vec<usize> = slots.collect();
+        let port = slots.into_iter().find_map(|slot| self.bind_slot(now, slot));
+        let ports = port.map(|port| (again, MediaEvent::Ports { ports: vec![port] }));
+        Ok(ports.into_iter().collect())
     }
 
     fn bridge(&mut self, now: Time, a: PathId, b: PathId) -> Result<News, Broken> {
