@@ -16,5 +16,6 @@ mod load;
 mod outbound;
 mod process;
 mod registration;
+mod replay;
 mod streams;
 mod webhooks;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -154,6 +154,16 @@ impl Server {
             .stdin(Stdio::null());
         command.env("SWITCHHOOK_CONFIG", self.folder.join("switchhook.toml"));
         command
+    }
+
+    /// A file of its data folder whose name begins so.
+    pub(crate) fn data_file(&self, beginning: &str) -> Option<PathBuf> {
+        let files = std::fs::read_dir(self.folder.join("data")).ok()?;
+        let mut paths = files.flatten().map(|file| file.path());
+        paths.find(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(beginning))
+        })
     }
 
     /// What it has logged.
