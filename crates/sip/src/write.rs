@@ -86,6 +86,21 @@ impl Writer {
             .copy_first(request, Name::CSeq)
     }
 
+    /// Adds whole lines that another writer made; see [`Self::into_lines`].
+    #[must_use]
+    pub(crate) fn lines(mut self, lines: &[u8]) -> Self {
+        self.bytes.extend_from_slice(lines);
+        self
+    }
+
+    /// The lines so far without the first one, for several messages that have them in common.
+    pub(crate) fn into_lines(self) -> Vec<u8> {
+        let mut lines = self.bytes;
+        let first = lines.iter().position(|byte| *byte == b'\n');
+        lines.drain(..first.map_or(0, |end| end + 1));
+        lines
+    }
+
     /// Ends the message without a body.
     pub fn finish(mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(b"Content-Length: 0\r\n\r\n");

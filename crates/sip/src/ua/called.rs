@@ -5,7 +5,7 @@ use clock::Time;
 use super::Ua;
 use super::call::{Body, Call, First, Phase, RING_AGAIN, RefreshBy, Ringing, SentOk, Talking};
 use super::call::{Exchange, Unacknowledged};
-use super::compose::{self, Question};
+use super::compose::{self, Head};
 use super::keys::{ServerKey, server_key};
 use super::outside::destination;
 use super::servers::{Composed, Opening};
@@ -13,7 +13,7 @@ use super::step::Step;
 use super::types::{Answer, DialogId, EndCause, Event, Incoming, Output, Reason, Refusal};
 use crate::dialog::{Dialog, Tag};
 use crate::session_timer::{Asked, SessionTimer, Support, Terms};
-use crate::{Destination, FlowId, Message, Method, Name, Refresher, Uri, reason_phrase};
+use crate::{Destination, FlowId, Message, Method, Refresher, Uri};
 
 impl Ua {
     /// Takes on a call: the INVITE gets a transaction and a dialog. 100 goes out by itself unless
@@ -35,20 +35,19 @@ impl Ua {
             });
         };
         let step = Step::at(now);
-        let opening = Opening {
-            key,
-            method: Method::Invite,
-            source: incoming.source,
-            to: destination(&message, incoming.source),
-            request: &incoming.bytes,
-            call: Some(dialog),
-            merge: self.merge_key(&message),
-        };
-        self.open_server(&opening, &step);
         let tag = Tag {
             dialog,
             secret: self.random.next(),
         };
+        let opening = Opening {
+            key,
+            method: Method::Invite,
+            to: destination(&message, incoming.source),
+            head: Head::of_call(&message, incoming.source, &tag.to_string()),
+            call: Some(dialog),
+            merge: self.merge_key(&message),
+        };
+        self.open_server(opening, &step);
         let phase = Phase::Ringing(Box::new(self.ringing(key, tag, incoming, &message)));
         self.keep_call(
             dialog,
@@ -163,29 +162,14 @@ impl Ua {
     /// An answer to the INVITE of a call that rings, and where it goes.
     fn words_of(&self, ringing: &Ringing, answer: Answer) -> Option<(Vec<u8>, Destination)> {
         let server = self.servers.find(ringing.server)?;
-        let request = compose::reread(&server.request)?;
-        let tag = ringing.dialog.tag.to_string();
-        let question = Question {
-            request: &request,
-            source: server.source,
-            tag: Some(&tag),
-        };
-        let reason = answer
-            .reason
-            .as_deref()
-            .unwrap_or(reason_phrase(answer.code));
-        let mut writer = self.identity.answer(&question, answer.code, reason);
+        let mut writer = self.identity.answer(&server.head, &answer);
         if answer.code < 300 {
-            // RFC 3261 §12.1.1: what makes a dialog repeats the route and says where we are.
+            // RFC 3261 §12.1.1: what makes a dialog says where we are.
             writer = writer
-                .copy(&request, Name::RecordRoute)
                 .header("Contact", &*ringing.contact)
                 .header("Allow", compose::ALLOW);
         }
-        for (name, value) in &answer.headers {
-            writer = writer.header(name, value);
-        }
-        Some((compose::finish(writer, answer.body), server.to))
+        Some((compose::finish_answer(writer, answer), server.to))
     }
 
     fn ringing(

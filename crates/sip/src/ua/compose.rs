@@ -62,11 +62,20 @@ pub(crate) fn reread(bytes: &[u8]) -> Option<Message<'_>> {
 pub(crate) struct Identity {
     /// User-Agent and Server.
     pub(crate) product: String,
-    /// Our addresses.
-    pub(crate) contacts: Contacts,
+    udp: String,
+    tcp: String,
 }
 
 impl Identity {
+    /// Who is reached at those addresses.
+    pub(crate) fn new(product: String, contacts: Contacts) -> Self {
+        Self {
+            product,
+            udp: contacts.udp.to_string(),
+            tcp: contacts.tcp.to_string(),
+        }
+    }
+
     /// The Via value of a request of ours.
     pub(crate) fn via(&self, transport: Transport, branch: Branch) -> Via<'_> {
         Via {
@@ -83,7 +92,7 @@ impl Identity {
             value.push_str(&escaped_user(user));
             value.push('@');
         }
-        let address = self.contacts.of(transport);
+        let address = self.address(transport);
         let token = transport.via_token().to_ascii_lowercase();
         // Writing to a string cannot fail; the same holds for every `write!` below.
         let _written = match transport {
@@ -95,28 +104,13 @@ impl Identity {
         value
     }
 
-    /// Begins an answer (RFC 3261 §8.2.6).
-    pub(crate) fn answer(&self, to: &Question<'_, '_>, code: u16, reason: &str) -> Writer {
-        Writer::response(code, reason)
-            .echo(to.request, to.source, to.tag)
+    /// Begins an answer; what it says besides follows.
+    pub(crate) fn answer(&self, head: &Head, answer: &Answer) -> Writer {
+        let usual = reason_phrase(answer.code);
+        let reason = answer.reason.as_deref().unwrap_or(usual);
+        Writer::response(answer.code, reason)
+            .lines(&head.0)
             .header("Server", &self.product)
-    }
-
-    /// An answer of the owner.
-    pub(crate) fn whole_answer(&self, to: &Question<'_, '_>, answer: Answer) -> Vec<u8> {
-        let reason = answer
-            .reason
-            .as_deref()
-            .unwrap_or(reason_phrase(answer.code));
-        let mut writer = self.answer(to, answer.code, reason);
-        for (name, value) in &answer.headers {
-            writer = writer.header(name, value);
-        }
-        let is_success = (200..300).contains(&answer.code);
-        if is_success && to.request.method() == Method::Options {
-            writer = abilities(writer);
-        }
-        finish(writer, answer.body)
     }
 
     /// The INVITE of a new call.
@@ -166,6 +160,13 @@ impl Identity {
         finish(writer, request.body.clone())
     }
 
+    fn address(&self, transport: Transport) -> &str {
+        match transport {
+            Transport::Udp => &self.udp,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => &self.tcp,
+        }
+    }
+
     /// The headers every request outside dialogs begins with (RFC 3261 §8.1.1).
     fn opening(&self, writer: Writer, words: &Words<'_>, ends: Ends<'_>) -> Writer {
         let via = self.via(words.transport, words.branch);
@@ -181,15 +182,6 @@ impl Identity {
     }
 }
 
-impl Contacts {
-    fn of(&self, transport: Transport) -> std::net::SocketAddr {
-        match transport {
-            Transport::Udp => self.udp,
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.tcp,
-        }
-    }
-}
-
 /// The Via value of a request of ours; `rport` asks for answers where it came from (RFC 3581).
 pub(crate) struct Via<'a> {
     identity: &'a Identity,
@@ -200,7 +192,7 @@ pub(crate) struct Via<'a> {
 impl fmt::Display for Via<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let token = self.transport.via_token();
-        let address = self.identity.contacts.of(self.transport);
+        let address = self.identity.address(self.transport);
         write!(
             formatter,
             "SIP/2.0/{token} {address};branch={};rport",
@@ -209,14 +201,31 @@ impl fmt::Display for Via<'_> {
     }
 }
 
-/// The request that an answer is for.
-pub(crate) struct Question<'a, 'm> {
-    /// The request.
-    pub(crate) request: &'a Message<'m>,
-    /// Where it came from.
-    pub(crate) source: Source,
-    /// The tag for To.
-    pub(crate) tag: Option<&'a str>,
+/// What every answer to a request repeats of it (RFC 3261 §8.2.6.2), ready to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct Head(Box<[u8]>);
+
+impl Head {
+    /// For any request. `tag` is ours, for a To that has none.
+    pub(crate) fn of(request: &Message<'_>, source: Source, tag: Option<&str>) -> Self {
+        Self(Self::echo(request, source, tag).into_lines().into())
+    }
+
+    /// For an INVITE that makes a dialog: its answers repeat the route too (RFC 3261 §12.1.1).
+    pub(crate) fn of_call(request: &Message<'_>, source: Source, tag: &str) -> Self {
+        let writer = Self::echo(request, source, Some(tag)).copy(request, Name::RecordRoute);
+        Self(writer.into_lines().into())
+    }
+
+    /// 100 Trying. It may bear a tag (RFC 3261 §8.2.6.2).
+    pub(crate) fn trying(&self) -> Vec<u8> {
+        let writer = Writer::response(100, reason_phrase(100));
+        writer.lines(&self.0).finish()
+    }
+
+    fn echo(request: &Message<'_>, source: Source, tag: Option<&str>) -> Writer {
+        Writer::response(100, "").echo(request, source, tag)
+    }
 }
 
 /// What of a request outside dialogs the owner does not choose.
@@ -242,13 +251,6 @@ pub(crate) fn abilities(writer: Writer) -> Writer {
         .header("Allow", ALLOW)
         .header("Accept", SDP)
         .header("Supported", SUPPORTED)
-}
-
-/// 100 Trying for a stored request.
-pub(crate) fn trying(request: &[u8], source: Source) -> Option<Vec<u8>> {
-    let request = reread(request)?;
-    let writer = Writer::response(100, reason_phrase(100)).echo(&request, source, None);
-    Some(writer.finish())
 }
 
 /// The ACK for an answer of 300 or more (RFC 3261 §17.1.1.3).
@@ -351,6 +353,14 @@ pub(crate) fn with_reason(writer: Writer, reason: Option<&Reason>) -> Writer {
     }
 }
 
+/// Ends an answer with the headers and the body that its owner gave it.
+pub(crate) fn finish_answer(mut writer: Writer, answer: Answer) -> Vec<u8> {
+    for (name, value) in &answer.headers {
+        writer = writer.header(name, value);
+    }
+    finish(writer, answer.body)
+}
+
 /// Ends a message with a body, if there is one.
 pub(crate) fn finish(writer: Writer, body: Option<(String, Vec<u8>)>) -> Vec<u8> {
     match body {
@@ -433,10 +443,7 @@ mod tests {
             udp: "192.0.2.1:5060".parse().unwrap(),
             tcp: "192.0.2.1:5070".parse().unwrap(),
         };
-        let identity = Identity {
-            product: String::new(),
-            contacts,
-        };
+        let identity = Identity::new(String::new(), contacts);
         for (transport, user, expect) in [
             (Transport::Udp, None, "<sip:192.0.2.1:5060>"),
             (

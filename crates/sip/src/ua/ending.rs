@@ -145,7 +145,7 @@ impl Ua {
         arrival: &Arrival<'_, '_>,
         step: &mut Step,
     ) {
-        self.answer_once(*arrival, Answer::code(200), step);
+        self.answer_once(arrival, Answer::code(200), step);
         let reason = Reason::of(arrival.message);
         match call.phase {
             // RFC 3261 §15: a caller may end an early dialog with BYE; §15.1.2: 487 then.

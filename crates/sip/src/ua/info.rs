@@ -43,7 +43,7 @@ impl Ua {
         arrival: &Arrival<'_, '_>,
         step: &mut Step,
     ) {
-        self.answer_once(*arrival, Answer::code(200), step);
+        self.answer_once(arrival, Answer::code(200), step);
         let content_type = arrival.message.content_type().unwrap_or_default();
         let essence = content_type
             .split(|byte| *byte == b';')

@@ -2,7 +2,7 @@
 
 use super::call::{Body, Call, First, Phase, Rest, Talking};
 use super::clients::{Attempt, Owner, Sending};
-use super::compose::{self, Question};
+use super::compose::{self, Head};
 use super::keys::ServerKey;
 use super::outside::{destination, objected};
 use super::servers::{Composed, Opening};
@@ -10,23 +10,18 @@ use super::step::Step;
 use super::types::{Answer, DialogId, Event};
 use super::{Arrival, Ua};
 use crate::dialog::{Dialog, OutOfOrder, Tag};
-use crate::{Message, Method, Objection, Writer, reason_phrase};
+use crate::{Message, Method, Objection, Writer};
 
 impl Ua {
     /// A request with a To tag that no transaction knows.
-    pub(super) fn inside_came(
-        &mut self,
-        key: ServerKey,
-        arrival: &Arrival<'_, '_>,
-        step: &mut Step,
-    ) {
+    pub(super) fn inside_came(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
         let message = arrival.message;
         let Some((dialog, mut call)) = self.call_of(message) else {
             // RFC 3261 §12.2.2: the dialog is gone, or never was.
             return self.answer_stateless(message, arrival.source, Answer::code(481), step);
         };
         if let Some(answer) = refusal_inside(&mut call, arrival) {
-            self.answer_once(*arrival, answer, step);
+            self.answer_once(arrival, answer, step);
             return self.keep_call(dialog, call);
         }
         let method = message.method();
@@ -34,14 +29,14 @@ impl Ua {
             return self.bye_came(dialog, call, arrival, step);
         }
         if method == Method::Invite {
-            self.reinvite_came(key, &mut call, arrival, step);
+            self.reinvite_came(&mut call, arrival, step);
         } else if method == Method::Update {
-            self.update_came(key, &mut call, arrival, step);
+            self.update_came(&mut call, arrival, step);
         } else if method == Method::Info {
             self.info_came(dialog, arrival, step);
         } else {
             // OPTIONS: the abilities are added to every 200 of that method.
-            self.answer_once(*arrival, Answer::code(200), step);
+            self.answer_once(arrival, Answer::code(200), step);
         }
         self.keep_call(dialog, call);
     }
@@ -91,26 +86,13 @@ impl Ua {
 
     fn words_inside(&self, key: ServerKey, talking: &Talking, answer: Answer) -> Option<Vec<u8>> {
         let server = self.servers.find(key)?;
-        let request = compose::reread(&server.request)?;
-        let question = Question {
-            request: &request,
-            source: server.source,
-            tag: None,
-        };
-        let reason = answer
-            .reason
-            .as_deref()
-            .unwrap_or(reason_phrase(answer.code));
-        let mut writer = self.identity.answer(&question, answer.code, reason);
+        let mut writer = self.identity.answer(&server.head, &answer);
         if answer.code < 300 {
             writer = writer
                 .header("Contact", &*talking.contact)
                 .header("Allow", compose::ALLOW);
         }
-        for (name, value) in &answer.headers {
-            writer = writer.header(name, value);
-        }
-        Some(compose::finish(writer, answer.body))
+        Some(compose::finish_answer(writer, answer))
     }
 
     /// Sends a request inside a dialog.
@@ -159,23 +141,16 @@ impl Ua {
     }
 
     /// Keeps a request inside a dialog until the owner has answered it.
-    pub(super) fn open_inside(
-        &mut self,
-        key: ServerKey,
-        dialog: DialogId,
-        arrival: &Arrival<'_, '_>,
-        step: &Step,
-    ) {
+    pub(super) fn open_inside(&mut self, dialog: DialogId, arrival: &Arrival<'_, '_>, step: &Step) {
         let opening = Opening {
-            key,
+            key: arrival.key,
             method: arrival.message.method(),
-            source: arrival.source,
             to: destination(arrival.message, arrival.source),
-            request: arrival.bytes,
+            head: Head::of(arrival.message, arrival.source, None),
             call: Some(dialog),
             merge: None,
         };
-        self.open_server(&opening, step);
+        self.open_server(opening, step);
     }
 
     /// Takes the call that a request is inside of out of the table.

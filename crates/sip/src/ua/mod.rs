@@ -36,6 +36,7 @@ use clock::Time;
 use self::call::Call;
 use self::clients::Clients;
 use self::compose::Identity;
+use self::keys::ServerKey;
 use self::random::{HashKey, Random};
 use self::servers::Servers;
 use self::step::Step;
@@ -64,10 +65,7 @@ impl Ua {
     /// A user agent without calls. The seed decides every tag, branch and delay.
     pub fn new(config: UaConfig, seed: u64) -> Self {
         Self {
-            identity: Identity {
-                product: config.product,
-                contacts: config.contacts,
-            },
+            identity: Identity::new(config.product, config.contacts),
             limits: config.limits,
             session_seconds: config
                 .session_expires_seconds
@@ -93,14 +91,7 @@ impl Ua {
         let mut step = Step::at(now);
         match Message::parse(bytes, compose::framing(source.transport)) {
             Ok(message) if message.request_line().is_some() => {
-                self.request_came(
-                    &Arrival {
-                        message: &message,
-                        bytes,
-                        source,
-                    },
-                    &mut step,
-                );
+                self.request_came(&message, bytes, source, &mut step);
             }
             Ok(answer) => self.answer_came(&answer, source, &mut step),
             Err(malformed) => self.malformed_came(&malformed, source, &mut step),
@@ -164,9 +155,10 @@ impl Ua {
     }
 }
 
-/// A message as it came.
+/// A request as it came, and its transaction.
 #[derive(Clone, Copy)]
 struct Arrival<'a, 'm> {
+    key: ServerKey,
     message: &'a Message<'m>,
     bytes: &'a [u8],
     source: Source,

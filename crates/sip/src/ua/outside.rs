@@ -3,13 +3,13 @@
 
 use clock::Time;
 
-use super::compose::{self, Question};
+use super::call::Call;
+use super::compose::{self, Head};
 use super::keys::{MergeKey, ServerKey, merge_key, server_key};
 use super::servers::{Composed, Met, Opening};
 use super::step::Step;
 use super::types::{Answer, Event, Incoming, Output, Reason};
 use super::{Arrival, Ua};
-use crate::dialog::Tag;
 use crate::session_timer::{Asked, MIN_SE_SECONDS};
 use crate::transaction::server_invite::Input;
 use crate::{Destination, Malformed, Message, Method, Objection, Source};
@@ -45,35 +45,49 @@ impl Ua {
     pub fn respond(&mut self, now: Time, incoming: &Incoming, answer: Answer) -> Vec<Output> {
         let mut step = Step::at(now);
         let message = incoming.message();
-        let arrival = Arrival {
-            message: &message,
-            bytes: &incoming.bytes,
-            source: incoming.source,
-        };
-        self.answer_once(arrival, answer, &mut step);
+        if let Some(key) = server_key(self.key, &message) {
+            let arrival = Arrival {
+                key,
+                message: &message,
+                bytes: &incoming.bytes,
+                source: incoming.source,
+            };
+            self.answer_once(&arrival, answer, &mut step);
+        }
         step.finish()
     }
 
     /// A request has come.
-    pub(super) fn request_came(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
-        let message = arrival.message;
+    pub(super) fn request_came(
+        &mut self,
+        message: &Message<'_>,
+        bytes: &[u8],
+        source: Source,
+        step: &mut Step,
+    ) {
         let Some(key) = server_key(self.key, message) else {
             return;
         };
+        let arrival = Arrival {
+            key,
+            message,
+            bytes,
+            source,
+        };
         let method = message.method();
         if method == Method::Ack {
-            return self.ack_came(key, arrival, step);
+            return self.ack_came(&arrival, step);
         }
         if method == Method::Cancel {
-            return self.cancel_came(key, arrival, step);
+            return self.cancel_came(&arrival, step);
         }
         if self.meet_server(key, Input::Request, step) != Met::Nobody {
             return;
         }
         if message.to().and_then(|to| to.tag()).is_some() {
-            self.inside_came(key, arrival, step);
+            self.inside_came(&arrival, step);
         } else {
-            self.outside_came(key, arrival, step);
+            self.outside_came(&arrival, step);
         }
     }
 
@@ -98,29 +112,23 @@ impl Ua {
         answer: Answer,
         step: &mut Step,
     ) {
-        let tag = self.stateless_tag(request);
-        let question = Question {
-            request,
-            source,
-            tag: Some(&tag),
-        };
-        let bytes = self.identity.whole_answer(&question, answer);
+        let bytes = self.words_of_answer(request, source, answer);
         step.send(destination(request, source), bytes);
     }
 
     /// Sends the final answer to a request, and keeps it for repetitions if there is room.
     pub(super) fn answer_once(
         &mut self,
-        arrival: Arrival<'_, '_>,
+        arrival: &Arrival<'_, '_>,
         answer: Answer,
         step: &mut Step,
     ) {
         let Arrival {
-            message, source, ..
-        } = arrival;
-        let Some(key) = server_key(self.key, message) else {
-            return;
-        };
+            key,
+            message,
+            source,
+            ..
+        } = *arrival;
         if self.servers.find(key).is_some() {
             return;
         }
@@ -128,24 +136,17 @@ impl Ua {
         if self.servers.len() >= self.limits.max_server_transactions / 2 {
             return self.answer_stateless(message, source, answer, step);
         }
-        let tag = self.stateless_tag(message);
-        let question = Question {
-            request: message,
-            source,
-            tag: Some(&tag),
-        };
         let code = answer.code;
-        let bytes = self.identity.whole_answer(&question, answer);
+        let bytes = self.words_of_answer(message, source, answer);
         let opening = Opening {
             key,
             method: message.method(),
-            source,
             to: destination(message, source),
-            request: &[],
+            head: Head::default(),
             call: None,
             merge: None,
         };
-        self.open_server(&opening, step);
+        self.open_server(opening, step);
         self.answer_server(key, Composed { code, bytes }, step);
     }
 
@@ -169,9 +170,9 @@ impl Ua {
     }
 
     /// A request that is of no transaction and no call.
-    fn outside_came(&mut self, key: ServerKey, arrival: &Arrival<'_, '_>, step: &mut Step) {
+    fn outside_came(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
         let message = arrival.message;
-        if let Some(answer) = self.objection_outside(key, message) {
+        if let Some(answer) = self.objection_outside(arrival.key, message) {
             return self.answer_stateless(message, arrival.source, answer, step);
         }
         step.event(Event::Request(Incoming {
@@ -212,8 +213,8 @@ impl Ua {
     }
 
     /// An ACK: of its INVITE's transaction, or of a call. It is never answered.
-    fn ack_came(&mut self, key: ServerKey, arrival: &Arrival<'_, '_>, step: &mut Step) {
-        match self.meet_server(key, Input::Ack, step) {
+    fn ack_came(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
+        match self.meet_server(arrival.key, Input::Ack, step) {
             Met::Transaction => {}
             Met::Acceptance | Met::Nobody => self.call_acknowledged(arrival, step),
         }
@@ -221,27 +222,39 @@ impl Ua {
 
     /// A CANCEL (RFC 3261 §9.2). Its own answer needs no memory: as long as the INVITE is
     /// remembered a repeated CANCEL gets the same one.
-    fn cancel_came(&mut self, key: ServerKey, arrival: &Arrival<'_, '_>, step: &mut Step) {
+    fn cancel_came(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
+        let Arrival {
+            key,
+            message,
+            source,
+            ..
+        } = *arrival;
         let Some(server) = self.servers.find(key) else {
-            let answer = Answer::code(481);
-            return self.answer_stateless(arrival.message, arrival.source, answer, step);
+            return self.answer_stateless(message, source, Answer::code(481), step);
         };
-        let call = server.call;
-        let tag = call
-            .and_then(|dialog| self.tag_of(dialog))
-            .map(|tag| tag.to_string());
-        let tag = tag.unwrap_or_else(|| self.stateless_tag(arrival.message));
-        let request = arrival.message;
-        let question = Question {
-            request,
-            source: arrival.source,
-            tag: Some(&tag),
+        let dialog = server.call;
+        let call = dialog.and_then(|dialog| self.calls.get(&dialog));
+        let Some((dialog, tag)) = dialog.zip(call.map(Call::tag)) else {
+            return self.answer_stateless(message, source, Answer::code(200), step);
         };
-        let bytes = self.identity.whole_answer(&question, Answer::code(200));
-        step.send(destination(request, arrival.source), bytes);
-        if let Some(dialog) = call {
-            self.call_withdrawn(dialog, key, Reason::of(arrival.message), step);
+        // RFC 3261 §9.2: the tag is the one of the answers to the INVITE.
+        let head = Head::of(message, source, Some(&tag.to_string()));
+        let answer = Answer::code(200);
+        let bytes = compose::finish_answer(self.identity.answer(&head, &answer), answer);
+        step.send(destination(message, source), bytes);
+        self.call_withdrawn(dialog, key, Reason::of(message), step);
+    }
+
+    /// An answer that makes no dialog.
+    fn words_of_answer(&self, request: &Message<'_>, source: Source, answer: Answer) -> Vec<u8> {
+        let has_tag = request.to().is_some_and(|to| to.tag().is_some());
+        let tag = (!has_tag).then(|| self.stateless_tag(request));
+        let head = Head::of(request, source, tag.as_deref());
+        let mut writer = self.identity.answer(&head, &answer);
+        if request.method() == Method::Options && (200..300).contains(&answer.code) {
+            writer = compose::abilities(writer);
         }
+        compose::finish_answer(writer, answer)
     }
 
     /// A To tag that the same request always gets, without remembering it.
@@ -252,10 +265,6 @@ impl Ua {
             .unwrap_or_default();
         let call_id = request.call_id().unwrap_or_default();
         format!("{:032x}", self.key.hash(&[b"tag", call_id, from_tag]))
-    }
-
-    fn tag_of(&self, dialog: super::DialogId) -> Option<Tag> {
-        self.calls.get(&dialog).map(super::call::Call::tag)
     }
 }
 

@@ -23,11 +23,11 @@ impl Ua {
         answered: &Answered<'_, '_>,
         step: &mut Step,
     ) -> Option<ClientKey> {
+        if answered.code != 422 {
+            return self.request_again(credentials, answered, step);
+        }
         let request = compose::reread(answered.request)?;
-        let change = match answered.code {
-            422 => self.longer_session(inviting, answered),
-            _ => self.authorised(&request, credentials, answered),
-        }?;
+        let change = self.longer_session(inviting, answered)?;
         let cseq = request.cseq()?.number + 1;
         self.send_again(&request, Change { cseq, ..change }, answered, step)
     }
@@ -40,8 +40,9 @@ impl Ua {
         answered: &Answered<'_, '_>,
         step: &mut Step,
     ) -> Option<ClientKey> {
+        let asked = Asked::of(answered.code)?;
         let request = compose::reread(answered.request)?;
-        let change = self.authorised(&request, credentials, answered)?;
+        let change = self.authorised(&request, credentials?, asked, answered)?;
         let cseq = dialog.next_cseq();
         self.send_again(&request, Change { cseq, ..change }, answered, step)
     }
@@ -53,8 +54,9 @@ impl Ua {
         answered: &Answered<'_, '_>,
         step: &mut Step,
     ) -> Option<ClientKey> {
+        let asked = Asked::of(answered.code)?;
         let request = compose::reread(answered.request)?;
-        let change = self.authorised(&request, credentials, answered)?;
+        let change = self.authorised(&request, credentials?, asked, answered)?;
         let cseq = request.cseq()?.number + 1;
         self.send_again(&request, Change { cseq, ..change }, answered, step)
     }
@@ -147,19 +149,15 @@ impl Ua {
         })
     }
 
-    /// The header that answers a challenge; `None` when it is none, or cannot be met.
+    /// The header that answers a challenge; `None` when it cannot be met.
     fn authorised(
         &mut self,
         request: &Message<'_>,
-        credentials: Option<&Credentials>,
+        credentials: &Credentials,
+        asked: Asked,
         answered: &Answered<'_, '_>,
     ) -> Option<Change> {
-        let (asks, answers) = match answered.code {
-            401 => (Name::WwwAuthenticate, Name::Authorization),
-            407 => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
-            _ => return None,
-        };
-        let credentials = credentials?;
+        let Asked { asks, answers } = asked;
         let mut challenges = answered.answer.headers(asks).filter_map(Challenge::parse);
         let challenge = challenges.find(Challenge::is_answerable)?;
         let attempt = match self.clients.find(answered.key)?.attempt {
@@ -183,6 +181,25 @@ impl Ua {
             headers: vec![(answers, value)],
             attempt,
         })
+    }
+}
+
+/// The headers of a challenge and of the answer to it.
+#[derive(Clone, Copy)]
+struct Asked {
+    asks: Name,
+    answers: Name,
+}
+
+impl Asked {
+    /// `None` for an answer that is no challenge.
+    fn of(code: u16) -> Option<Self> {
+        let (asks, answers) = match code {
+            401 => (Name::WwwAuthenticate, Name::Authorization),
+            407 => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
+            _ => return None,
+        };
+        Some(Self { asks, answers })
     }
 }
 

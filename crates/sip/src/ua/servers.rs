@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use clock::Time;
 
 use super::Ua;
+use super::compose::Head;
 use super::keys::{MergeKey, ServerKey};
 use super::step::Step;
 use super::timers::Timer;
 use super::types::DialogId;
 use crate::transaction::server_invite::{Action, Input, ServerInvite};
 use crate::transaction::{Reliability, server};
-use crate::{Destination, FlowId, Method, Source};
+use crate::{Destination, FlowId, Method};
 
 /// The machine of an INVITE or of another request; both speak the words of the INVITE's.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +73,10 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Server {
     machine: Machine,
-    /// Where the request came from.
-    pub(crate) source: Source,
     /// Where answers go.
     pub(crate) to: Destination,
-    /// The request, until its final answer.
-    pub(crate) request: Box<[u8]>,
+    /// What its answers begin with, until the final one.
+    pub(crate) head: Head,
     /// The last answer, while it may have to be sent again.
     answer: Box<[u8]>,
     /// The call it belongs to.
@@ -87,17 +86,15 @@ pub(crate) struct Server {
 }
 
 /// What makes a server transaction.
-pub(crate) struct Opening<'a> {
+pub(crate) struct Opening {
     /// Its key.
     pub(crate) key: ServerKey,
     /// The method of the request.
     pub(crate) method: Method,
-    /// Where it came from.
-    pub(crate) source: Source,
     /// Where answers go.
     pub(crate) to: Destination,
-    /// The whole request; empty if it is answered at once.
-    pub(crate) request: &'a [u8],
+    /// What its answers begin with; nothing if it is answered at once.
+    pub(crate) head: Head,
     /// The call it belongs to.
     pub(crate) call: Option<DialogId>,
     /// How another copy of it would be known.
@@ -142,12 +139,11 @@ impl Servers {
 
 impl Ua {
     /// Starts a transaction. The owner answers at once or later.
-    pub(crate) fn open_server(&mut self, opening: &Opening<'_>, step: &Step) {
+    pub(crate) fn open_server(&mut self, opening: Opening, step: &Step) {
         let mut server = Server {
             machine: Machine::start(opening.method, step.now),
-            source: opening.source,
             to: opening.to,
-            request: opening.request.into(),
+            head: opening.head,
             answer: Box::default(),
             call: opening.call,
             merge: opening.merge,
@@ -220,10 +216,9 @@ impl Ua {
                 step.send(server.to, answer);
             }
             Action::SendTrying => {
-                if let Some(trying) = super::compose::trying(&server.request, server.source) {
-                    server.answer = trying.as_slice().into();
-                    step.send(server.to, trying);
-                }
+                let trying = server.head.trying();
+                server.answer = trying.as_slice().into();
+                step.send(server.to, trying);
             }
         }
         self.settle_server(key, step);
@@ -244,7 +239,7 @@ impl Ua {
                     .step(Input::Wake, step.now, reliability(server.to));
         }
         if server.is_final() {
-            server.request = Box::default();
+            server.head = Head::default();
             if let Some((flow, dialog)) = server.caller() {
                 self.servers.callers.remove(&(flow, dialog, key));
             }

@@ -38,7 +38,6 @@ impl Ua {
     /// A re-INVITE.
     pub(super) fn reinvite_came(
         &mut self,
-        key: ServerKey,
         call: &mut Call,
         arrival: &Arrival<'_, '_>,
         step: &mut Step,
@@ -46,21 +45,20 @@ impl Ua {
         let Phase::Talking(talking) = &mut call.phase else {
             // RFC 3261 §14.2: the first INVITE is not answered yet.
             let answer = self.come_again();
-            return self.answer_once(*arrival, answer, step);
+            return self.answer_once(arrival, answer, step);
         };
         let dialog = talking.dialog.tag.dialog;
         imply_ack(dialog, talking, step);
         if let Some(answer) = self.clash(talking, arrival) {
-            return self.answer_once(*arrival, answer, step);
+            return self.answer_once(arrival, answer, step);
         }
-        self.open_inside(key, dialog, arrival, step);
-        take_theirs(talking, key, By::Invite, arrival, step);
+        self.open_inside(dialog, arrival, step);
+        take_theirs(talking, By::Invite, arrival, step);
     }
 
     /// An UPDATE (RFC 3311 §5.2).
     pub(super) fn update_came(
         &mut self,
-        key: ServerKey,
         call: &mut Call,
         arrival: &Arrival<'_, '_>,
         step: &mut Step,
@@ -74,17 +72,17 @@ impl Ua {
                 true => self.come_again(),
                 false => Answer::code(200),
             };
-            return self.answer_once(*arrival, answer, step);
+            return self.answer_once(arrival, answer, step);
         };
         if let Some(answer) = self.clash(talking, arrival).filter(|_| has_offer) {
-            return self.answer_once(*arrival, answer, step);
+            return self.answer_once(arrival, answer, step);
         }
         if let Some(answer) = too_short_a_session(arrival.message) {
-            return self.answer_once(*arrival, answer, step);
+            return self.answer_once(arrival, answer, step);
         }
-        self.open_inside(key, talking.dialog.tag.dialog, arrival, step);
+        self.open_inside(talking.dialog.tag.dialog, arrival, step);
         if has_offer {
-            return take_theirs(talking, key, By::Update, arrival, step);
+            return take_theirs(talking, By::Update, arrival, step);
         }
         talking.dialog.refresh_target(arrival.message);
         let headers = self.refreshed(talking, Asked::of(arrival.message), step);
@@ -93,7 +91,7 @@ impl Ua {
             headers,
             ..Answer::default()
         };
-        self.answer_inside(key, talking, answer, step);
+        self.answer_inside(arrival.key, talking, answer, step);
     }
 
     /// The peer cancelled its re-INVITE.
@@ -203,13 +201,7 @@ fn imply_ack(dialog: DialogId, talking: &mut Talking, step: &mut Step) {
 }
 
 /// The peer offers, or wants an offer: the owner is asked.
-fn take_theirs(
-    talking: &mut Talking,
-    server: ServerKey,
-    by: By,
-    arrival: &Arrival<'_, '_>,
-    step: &mut Step,
-) {
+fn take_theirs(talking: &mut Talking, by: By, arrival: &Arrival<'_, '_>, step: &mut Step) {
     let message = arrival.message;
     let dialog = talking.dialog.tag.dialog;
     talking.dialog.refresh_target(message);
@@ -220,7 +212,7 @@ fn take_theirs(
         Body::Offer
     };
     talking.exchange = Exchange::Theirs(Theirs {
-        server,
+        server: arrival.key,
         by,
         body,
         cseq: message.cseq().map_or(0, |cseq| cseq.number),
