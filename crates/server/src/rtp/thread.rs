@@ -1,8 +1,10 @@
 //! One media thread: the order of its work, its stock of ports, and what commands do.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -58,7 +60,10 @@ pub(super) struct MediaThread {
     ready: Vec<epoll::Event>,
     relay: Relay,
     pace: Pace,
-    commands: Vec<Command>,
+    /// Fresh from the inbox.
+    arrived: Vec<Command>,
+    /// To be obeyed.
+    commands: VecDeque<Command>,
     /// Pairs handed up and not claimed.
     stocked: usize,
     stock: Stock,
@@ -96,7 +101,8 @@ impl MediaThread {
             relay: Relay::new(Paths::new(parts.id)),
             ready: Vec::with_capacity(READY_LIMIT),
             pace: Pace::new(now),
-            commands: Vec::new(),
+            arrived: Vec::new(),
+            commands: VecDeque::new(),
             stocked: 0,
             stock: Stock::Filling,
             bind_after: now,
@@ -112,7 +118,14 @@ impl MediaThread {
         self.refill(self.parts.clock.now());
         self.publish();
         while !self.parts.stop.load(Ordering::Acquire) {
-            self.turn();
+            // What was at fault is off the queue by then: a fault of ours costs a packet or a command,
+            // not every call of the thread.
+            if catch_unwind(AssertUnwindSafe(|| self.turn())).is_err() {
+                tracing::error!(
+                    thread = self.parts.id.0,
+                    "a media thread panicked and goes on"
+                );
+            }
         }
     }
 
@@ -170,7 +183,6 @@ impl MediaThread {
     /// thus meets what the command made.
     fn round(&mut self, now: Time) -> u32 {
         if self.ready.iter().any(|event| event.data.u64() == INBOX) {
-            self.parts.inbox.drain(&mut self.commands);
             self.obey(now);
         }
         let mut packets = 0;
@@ -263,11 +275,11 @@ impl MediaThread {
 /// Commands.
 impl MediaThread {
     fn obey(&mut self, now: Time) {
-        let mut commands = std::mem::take(&mut self.commands);
-        for command in commands.drain(..) {
+        self.parts.inbox.drain(&mut self.arrived);
+        self.commands.extend(self.arrived.drain(..));
+        while let Some(command) = self.commands.pop_front() {
             self.command(now, command);
         }
-        self.commands = commands;
     }
 
     fn command(&mut self, now: Time, command: Command) {
