@@ -1,7 +1,7 @@
 //! What happens between two legs: early media, the answer, offers passed on, the end.
 
 use clock::Time;
-use media::{Command, Description, MediaEvent, PayloadMap, Port, Remote, answer_from, offer_again};
+use media::{Command, Description, MediaEvent, Port, Remote, Way, answer_from, offer_again};
 use pbx::{HangupCause, LegId};
 use sip::{Answer, DialogId, EndCause, Reason};
 
@@ -60,7 +60,9 @@ impl Engine {
                 }
             }
             // Key presses are kept in the leg's report; an object that collects digits will ask.
-            MediaEvent::FirstPacket { .. }
+            MediaEvent::PlayEnded { .. }
+            | MediaEvent::RecordClosed { .. }
+            | MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
             | MediaEvent::Rejected { .. }
             | MediaEvent::Dtmf { .. } => {}
@@ -175,8 +177,8 @@ impl Engine {
         let bridge = Command::Bridge {
             a: a.0.path,
             b: b.0.path,
-            a_to_b: PayloadMap::between(&a.1, &b.1),
-            b_to_a: PayloadMap::between(&b.1, &a.1),
+            a_to_b: Way::between(&a.1, &b.1),
+            b_to_a: Way::between(&b.1, &a.1),
         };
         self.effects.push(Effect::Media(bridge));
         for (leg, peer) in [(one, other), (other, one)] {
@@ -196,10 +198,14 @@ impl Engine {
         let Some((port, theirs)) = self.speaker(leg) else {
             return;
         };
-        let Some(latch) = self.legs.leg(leg).map(|leg| leg.media.latch) else {
+        let Some(media) = self.legs.leg(leg).map(|leg| &leg.media) else {
             return;
         };
-        let remote = Remote::of(&theirs, latch);
+        let ours = media.ours.as_deref().map(Description::parse);
+        let remote = match ours {
+            Some(Ok(ours)) => Remote::agreed(&theirs, &ours, media.latch),
+            Some(Err(_)) | None => Remote::of(&theirs, media.latch),
+        };
         self.effects.push(Effect::Media(Command::Remote {
             path: port.path,
             remote,

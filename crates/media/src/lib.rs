@@ -1,6 +1,6 @@
 //! Audio as the PBX understands it, without a socket: session descriptions, RTP and RTCP headers,
-//! telephone events, reception statistics, source latching, and the plain data that passes between
-//! the engine and the media threads.
+//! telephone events, reception statistics, source latching, frame coders, sounds, mixing, journals of
+//! recordings, and the plain data that passes between the engine and the media threads.
 //!
 //! Nothing here reads a clock, opens a socket or keeps a global; `server/src/rtp` is the shell.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -10,14 +10,20 @@ pub mod latch;
 pub mod leg;
 pub mod path;
 pub mod payload;
+pub mod record;
 pub mod rtp;
 pub mod sdp;
+pub mod sound;
 
 pub use codec::{Codec, Format};
 pub use latch::Latch;
-pub use path::{Command, LegReport, MediaEvent, PathId, Port, Remote, ThreadId};
-pub use payload::{Payload, PayloadMap};
+pub use path::{
+    Command, LegReport, MediaEvent, PathId, Port, Remote, RoomId, Speech, ThreadId, tie,
+};
+pub use payload::{Payload, PayloadMap, Way};
+pub use record::{Channel, RecordEnd, RecordLimits, RecordingId};
 pub use sdp::{
     Description, Direction, Incompatible, Local, MediaAddress, SdpError, answer_from, offer_again,
     offer_from, own_answer, own_offer,
 };
+pub use sound::{PlayId, Playlist, Repeat, Sound};

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Codec;
+use crate::codec::{Codec, Format};
 use crate::latch::Latch;
-use crate::payload::{Payload, PayloadMap};
+use crate::payload::{Payload, Way};
+use crate::record::{Channel, RecordEnd, RecordLimits, RecordingId};
 use crate::sdp::{Description, Direction, MediaAddress};
+use crate::sound::{PlayId, Playlist};
 
 /// A media thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +75,24 @@ pub struct Port {
     pub rtp_port: u16,
 }
 
+/// A conference room. It lives on the thread of its first member; see [`Command::Join`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomId(pub u32);
+
+/// The most members of a room.
+pub const MAX_ROOM_MEMBERS: usize = 64;
+/// The most keys that wait to be pressed towards a peer.
+pub const MAX_DIGITS_QUEUED: usize = 64;
+
+/// What a member of a room may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// It is heard by the others.
+    Heard,
+    /// It hears the others and is not heard.
+    Muted,
+}
+
 /// What a media thread has to know of a peer's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
@@ -82,7 +102,7 @@ pub struct Remote {
     pub rtcp: SocketAddr,
     /// Which sources are believed.
     pub latch: Latch,
-    /// The negotiated payload numbers.
+    /// The negotiated payload numbers; what we say ourselves is in the first voice format of them.
     pub payloads: Vec<Payload>,
     /// Seen from the peer: the silence watch rests unless it is `SendRecv`.
     pub direction: Direction,
@@ -100,6 +120,14 @@ impl Remote {
             payloads: description.payloads(),
             direction,
         }
+    }
+
+    /// What `theirs` says about its sender, with the formats that `ours` names too: an answer leaves
+    /// out most of an offer, and what it left out may not be sent (RFC 3264 §6.1).
+    pub fn agreed(theirs: &Description, ours: &Description, latch: Latch) -> Self {
+        let mut remote = Self::of(theirs, latch);
+        remote.payloads = theirs.payloads_shared_with(ours);
+        remote
     }
 }
 
@@ -120,18 +148,21 @@ pub enum Command {
         /// What the description says.
         remote: Remote,
     },
-    /// What arrives on `a` leaves on `b` and the other way round. Both must be on one thread.
+    /// What arrives on `a` leaves on `b` and the other way round. Both must be on one thread; legs of
+    /// two threads are joined by a pair of paths that are each other's phone, see [`tie`]. An earlier
+    /// bridge of either is taken apart; each phone goes on hearing one unbroken stream.
     Bridge {
         /// One leg.
         a: PathId,
         /// The other leg.
         b: PathId,
-        /// Payload numbers from `a` to `b`.
-        a_to_b: PayloadMap,
-        /// Payload numbers from `b` to `a`.
-        b_to_a: PayloadMap,
+        /// How packets pass from `a` to `b`.
+        a_to_b: Way,
+        /// How packets pass from `b` to `a`.
+        b_to_a: Way,
     },
-    /// The path's bridge, if any, is taken apart; packets are counted and dropped.
+    /// The path's bridge, if any, is taken apart; packets are counted and dropped. What is played,
+    /// recorded or mixed goes on.
     Unbridge {
         /// Either leg.
         path: PathId,
@@ -142,6 +173,80 @@ pub enum Command {
         path: PathId,
         /// The longest silence allowed.
         silence: Option<Duration>,
+    },
+    /// The peer hears these sounds instead of its bridge or room until they end or are stopped. It
+    /// is still heard itself. An earlier playlist of the path is replaced, without an event.
+    Play {
+        /// The leg's path.
+        path: PathId,
+        /// What [`MediaEvent::PlayEnded`] will name.
+        play: PlayId,
+        /// What is played.
+        playlist: Playlist,
+    },
+    /// Nothing is played any more, without an event; the peer hears its bridge or room again.
+    Stop {
+        /// The leg's path.
+        path: PathId,
+    },
+    /// Presses keys towards the peer: as named events if it knows them, else as tones. At most
+    /// [`MAX_DIGITS_QUEUED`] wait; what is no key is left out.
+    SendDtmf {
+        /// The leg's path.
+        path: PathId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digits: String,
+    },
+    /// The peer hears everybody else in the room, and is heard unless muted. A path that is in a room
+    /// leaves it; one that is in this room has its speech changed. All members must be on one thread;
+    /// others come in over a [`tie`]. A room holds [`MAX_ROOM_MEMBERS`].
+    Join {
+        /// The leg's path.
+        path: PathId,
+        /// The room, made by its first member and gone with its last.
+        room: RoomId,
+        /// Whether it is heard.
+        speech: Speech,
+    },
+    /// The path is in no room any more.
+    Leave {
+        /// The leg's path.
+        path: PathId,
+    },
+    /// What arrives on the path is recorded from now on until [`MediaEvent::RecordClosed`]. The first
+    /// leg opens the recording; further ones, such as the target of a transfer, join it and may use
+    /// a channel that had another leg before. All legs must be on one thread, and a path is in one
+    /// recording at a time. Bridges, hold and codecs may change meanwhile.
+    Record {
+        /// The leg's path.
+        path: PathId,
+        /// The recording, unused before.
+        recording: RecordingId,
+        /// Where the leg is heard in it.
+        channel: Channel,
+        /// When it ends by itself; those of the first leg count.
+        limits: RecordLimits,
+    },
+    /// What is said meanwhile is left out, and the time too.
+    PauseRecord {
+        /// Any leg of the recording.
+        path: PathId,
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// Records again.
+    ResumeRecord {
+        /// Any leg of the recording.
+        path: PathId,
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// The recording is over. It also ends by itself with the release of its last leg.
+    StopRecord {
+        /// Any leg of the recording.
+        path: PathId,
+        /// The recording.
+        recording: RecordingId,
     },
     /// The path is over: [`MediaEvent::Closed`] follows, the ports rest before they are used again.
     Release {
@@ -159,9 +264,40 @@ impl Command {
             | Self::Bridge { a: path, .. }
             | Self::Unbridge { path }
             | Self::Watch { path, .. }
+            | Self::Play { path, .. }
+            | Self::Stop { path }
+            | Self::SendDtmf { path, .. }
+            | Self::Join { path, .. }
+            | Self::Leave { path }
+            | Self::Record { path, .. }
+            | Self::PauseRecord { path, .. }
+            | Self::ResumeRecord { path, .. }
+            | Self::StopRecord { path, .. }
             | Self::Release { path } => *path,
         }
     }
+}
+
+/// Joins two threads: `near` and `far` become each other's phone, over the system's own network.
+/// A leg beside `near` that is bridged to it, or a room that it joins, thus reaches what `far` is
+/// bridged to or has joined. Costs two more hops of a packet; `codec` is what they speak.
+pub fn tie(near: (Port, SocketAddr), far: (Port, SocketAddr), codec: Codec) -> [Command; 2] {
+    let end = |(port, _): (Port, SocketAddr), (_, rtp): (Port, SocketAddr)| {
+        let payload = |codec| Format::usual(codec).payload();
+        let remote = Remote {
+            rtp,
+            // RTCP of a tie line would tell nobody anything.
+            rtcp: rtp,
+            latch: Latch::Exact,
+            payloads: vec![payload(codec), payload(Codec::TelephoneEvent)],
+            direction: Direction::SendRecv,
+        };
+        Command::Remote {
+            path: port.path,
+            remote,
+        }
+    };
+    [end(near, far), end(far, near)]
 }
 
 /// What a media thread tells the engine.
@@ -204,6 +340,22 @@ pub enum MediaEvent {
     Silent {
         /// The leg's path.
         path: PathId,
+    },
+    /// All sounds of a [`Command::Play`] have been played. Not told when it was stopped or replaced.
+    PlayEnded {
+        /// The leg's path.
+        path: PathId,
+        /// Which of its plays.
+        play: PlayId,
+    },
+    /// A recording is over and what there is of it is on the disk.
+    RecordClosed {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is, without pauses.
+        seconds: u32,
+        /// Why it ended.
+        reason: RecordEnd,
     },
     /// The answer to [`Command::Release`]; the path's id means nothing any more.
     Closed {

@@ -14,6 +14,33 @@ pub struct Payload {
     pub clock: u32,
 }
 
+/// How packets of one leg pass to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As they came, but for their payload numbers.
+    Relay(PayloadMap),
+    /// Decoded and encoded: the two share no voice format. Key presses are made anew.
+    Transcode {
+        /// What the other leg is sent.
+        to: Payload,
+    },
+}
+
+impl Way {
+    /// The way that changes nothing.
+    pub const DIRECT: Self = Self::Relay(PayloadMap::IDENTITY);
+
+    /// How what the sender of `from` sends reaches the sender of `to`: unchanged if they share a voice
+    /// format. Both always have one, or they would be no descriptions.
+    pub fn between(from: &Description, to: &Description) -> Self {
+        let target = to.payloads().into_iter().find(|to| to.codec.is_voice());
+        match target {
+            Some(to_payload) if !from.shares_voice_with(to) => Self::Transcode { to: to_payload },
+            Some(_) | None => Self::Relay(PayloadMap::between(from, to)),
+        }
+    }
+}
+
 /// Payload numbers as one side sends them → as the other side expects them. Holds only numbers that
 /// differ, so that the usual map is empty and costs nothing per packet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

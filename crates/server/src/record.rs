@@ -389,7 +389,9 @@ impl Entry {
                 path: path.to_bits(),
                 report: report.clone(),
             }),
-            MediaEvent::FirstPacket { .. }
+            MediaEvent::PlayEnded { .. }
+            | MediaEvent::RecordClosed { .. }
+            | MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
             | MediaEvent::Rejected { .. }
             | MediaEvent::Dtmf { .. } => None,

@@ -137,6 +137,19 @@ impl Shell {
                 self.in_use(*path, "is watched")?.watch = *silence;
                 Ok(News::new())
             }
+            // No audio flows here: what is said about it must name a path that is in use.
+            Command::Play { path, .. }
+            | Command::Stop { path }
+            | Command::SendDtmf { path, .. }
+            | Command::Join { path, .. }
+            | Command::Leave { path }
+            | Command::Record { path, .. }
+            | Command::PauseRecord { path, .. }
+            | Command::ResumeRecord { path, .. }
+            | Command::StopRecord { path, .. } => {
+                self.in_use(*path, "is played to, mixed or recorded")?;
+                Ok(News::new())
+            }
             Command::Release { path } => self.release(now, *path),
         }
     }

@@ -148,11 +148,24 @@ impl Description {
 
     /// The same as plain payload numbers, for the media thread.
     pub fn payloads(&self) -> Vec<Payload> {
-        let payload = |format: &Format| Payload {
-            number: format.payload,
-            codec: format.codec,
-            clock: format.clock,
-        };
-        self.audio.formats.iter().map(payload).collect()
+        self.audio.formats.iter().map(Format::payload).collect()
+    }
+
+    /// Those of them that `other` names too, whatever their numbers there.
+    pub(crate) fn payloads_shared_with(&self, other: &Self) -> Vec<Payload> {
+        let is_shared = |format: &&Format| other.names(format);
+        let shared = self.audio.formats.iter().filter(is_shared);
+        shared.map(Format::payload).collect()
+    }
+
+    /// Whether both sides can speak without a translator.
+    pub(crate) fn shares_voice_with(&self, other: &Self) -> bool {
+        let mut voices = self.audio.formats.iter().filter(|f| f.codec.is_voice());
+        voices.any(|format| other.names(format))
+    }
+
+    fn names(&self, format: &Format) -> bool {
+        let formats = &self.audio.formats;
+        formats.iter().any(|own| own.is_same_encoding(format))
     }
 }

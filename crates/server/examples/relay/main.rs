@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use media::path::Remote;
-use media::{Codec, Command, Direction, Latch, MediaEvent, Payload, PayloadMap, Port};
+use media::{Codec, Command, Direction, Latch, MediaEvent, Payload, Port, Way};
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use switchhook::clock::Clock;
@@ -109,7 +109,7 @@ fn relay_run(calls: usize, during: Duration) -> Outcome {
     let ports = ports(&rtp, calls * 2);
     let phones: Vec<UdpSocket> = ports.iter().map(|port| phone(&rtp, *port)).collect();
     for call in ports.chunks_exact(2) {
-        let (a_to_b, b_to_a) = (PayloadMap::IDENTITY, PayloadMap::IDENTITY);
+        let (a_to_b, b_to_a) = (Way::DIRECT, Way::DIRECT);
         let bridge = Command::Bridge {
             a: call[0].path,
             b: call[1].path,

@@ -11,8 +11,8 @@ use media::MediaEvent;
 
 /// How many events may wait before informing ones are dropped.
 const INFORMING_LIMIT: usize = 16_384;
-/// The events per path that are never dropped: handed up, silent, closed.
-const VITAL_PER_PATH: usize = 3;
+/// The events per path that are never dropped: handed up, silent, play ended, record closed, closed.
+const VITAL_PER_PATH: usize = 5;
 
 pub(super) struct EventQueue {
     queue: Mutex<VecDeque<MediaEvent>>,
@@ -73,7 +73,11 @@ impl EventQueue {
 
 fn is_vital(event: &MediaEvent) -> bool {
     match event {
-        MediaEvent::Ports { .. } | MediaEvent::Silent { .. } | MediaEvent::Closed { .. } => true,
+        MediaEvent::Ports { .. }
+        | MediaEvent::Silent { .. }
+        | MediaEvent::PlayEnded { .. }
+        | MediaEvent::RecordClosed { .. }
+        | MediaEvent::Closed { .. } => true,
         MediaEvent::FirstPacket { .. }
         | MediaEvent::Latched { .. }
         | MediaEvent::Rejected { .. }

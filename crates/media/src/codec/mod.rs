@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::payload::Payload;
+
 /// An encoding that we pass on. Anything else in an offer is left out of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +91,15 @@ impl Format {
             codec,
             clock,
             parameters: parameters.map(str::to_owned),
+        }
+    }
+
+    /// The format as plain numbers, for the media thread.
+    pub fn payload(&self) -> Payload {
+        Payload {
+            number: self.payload,
+            codec: self.codec,
+            clock: self.clock,
         }
     }
 

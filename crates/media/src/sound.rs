@@ -1,0 +1,110 @@
+//! What can be played: sounds encoded ahead, so that a listener costs one send per frame, and the
+//! order in which they are played.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::Codec;
+
+/// The length of every frame we send, in milliseconds (RFC 3551 §4.2).
+pub const FRAME_MS: u16 = 20;
+/// The longest sound, in frames: half an hour.
+pub const MAX_SOUND_FRAMES: usize = 90_000;
+/// The most sounds of one playlist.
+pub const MAX_PLAYLIST_SOUNDS: usize = 64;
+
+/// One play of a path, chosen by the engine, so that the end of an earlier one is not taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlayId(pub u32);
+
+/// A prompt, a tone or a piece of music as frames of 20 ms in one or several encodings. A leg that
+/// speaks another one has it encoded while it is played.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sound {
+    frames: usize,
+    encodings: BTreeMap<Codec, Frames>,
+}
+
+/// The frames of one encoding, end to end.
+#[derive(Clone, PartialEq, Eq)]
+struct Frames {
+    bytes: Vec<u8>,
+    /// Where each frame ends.
+    ends: Vec<u32>,
+}
+
+impl Sound {
+    /// How many frames it has.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// How long it is.
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.frames as u64 * u64::from(FRAME_MS))
+    }
+
+    /// The encodings that are there.
+    pub fn codecs(&self) -> impl Iterator<Item = Codec> {
+        self.encodings.keys().copied()
+    }
+
+    /// A frame in an encoding that is there.
+    pub fn frame(&self, codec: Codec, index: usize) -> Option<&[u8]> {
+        let frames = self.encodings.get(&codec)?;
+        let end = *frames.ends.get(index)? as usize;
+        let before = index.checked_sub(1);
+        let start = before.map_or(Some(0), |before| frames.ends.get(before).copied())?;
+        frames.bytes.get(start as usize..end)
+    }
+}
+
+impl fmt::Debug for Sound {
+    /// Its length only: the audio is nobody's business in a log.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Sound({:?})", self.duration())
+    }
+}
+
+/// How often a playlist is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Once.
+    Once,
+    /// Until it is stopped.
+    Forever,
+}
+
+/// Sounds that are played one after the other without a gap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Playlist {
+    /// At most [`MAX_PLAYLIST_SOUNDS`]; what is over is left out.
+    pub sounds: Vec<Arc<Sound>>,
+    /// How often.
+    pub repeat: Repeat,
+    /// Where it begins, in frames: music on hold need not begin anew for each caller. Modulo its length
+    /// when it is repeated.
+    pub from_frame: usize,
+}
+
+impl Playlist {
+    /// From the beginning, once.
+    pub fn once(sounds: Vec<Arc<Sound>>) -> Self {
+        Self {
+            sounds,
+            repeat: Repeat::Once,
+            from_frame: 0,
+        }
+    }
+
+    /// One sound over and over: a tone or music.
+    pub fn forever(sound: Arc<Sound>) -> Self {
+        Self {
+            sounds: vec![sound],
+            repeat: Repeat::Forever,
+            from_frame: 0,
+        }
+    }
+}
