@@ -3,7 +3,7 @@
 //! The key is never taken from the query, where proxies would log it. An empty white list blocks
 //! everybody (contract §1.6).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -20,6 +20,14 @@ use crate::net::cidr::Cidr;
 const TOKEN: &str = "token";
 /// Header in which proxies say whom they speak for.
 const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Wrong keys of one address that are answered as such: sustained, and at once. Further ones are
+/// told to wait. A right key from the same address is let in all the same.
+pub(super) const GUESSES_PER_SECOND: u32 = 1;
+pub(super) const GUESSES_AT_ONCE: u32 = 20;
+
+/// SHA-256 of an API key.
+pub(super) type KeyHash = [u8; 32];
 
 /// An account's program that may ask.
 pub(super) struct Caller {
@@ -39,13 +47,14 @@ impl FromRequestParts<Arc<Api>> for Caller {
 }
 
 fn admit(api: &Api, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let key = headers.get(TOKEN).and_then(|value| value.to_str().ok());
-    let key = key.ok_or_else(ApiError::not_authorised)?;
-    let directory = api.accounts.current();
-    let plan = directory
-        .owner_of_key(key)
-        .ok_or_else(ApiError::not_authorised)?;
     let source = source(peer, headers, &api.trusted_proxies);
+    let now = api.clock.now();
+    let key = headers.get(TOKEN).and_then(|value| value.to_str().ok());
+    let directory = api.accounts.current();
+    let Some((key, plan)) = key.and_then(|key| Some((key, directory.owner_of_key(key)?))) else {
+        let guess = api.guesses.take(now, household(source));
+        return Err(guess.map_or_else(ApiError::too_many, |()| ApiError::not_authorised()));
+    };
     if !plan
         .allowed_ips
         .iter()
@@ -53,10 +62,8 @@ fn admit(api: &Api, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiErro
     {
         return Err(ApiError::address_not_listed());
     }
-    let hash = Sha256::digest(key.as_bytes()).into();
-    api.limiter
-        .take(api.clock.now(), hash)
-        .map_err(ApiError::too_many)?;
+    let hash: KeyHash = Sha256::digest(key.as_bytes()).into();
+    api.limiter.take(now, hash).map_err(ApiError::too_many)?;
     Ok(Caller {
         plan: Arc::clone(plan),
     })
@@ -78,6 +85,14 @@ fn source(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> IpAddr {
         source = before;
     }
     source.to_canonical()
+}
+
+/// Whoever has an IPv6 address has its whole /64 (RFC 6177 §2).
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
+    }
 }
 
 /// `203.0.113.7`, `203.0.113.7:1234`, `2001:db8::1` or `[2001:db8::1]:1234`.

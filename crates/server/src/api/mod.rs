@@ -14,6 +14,7 @@ mod user_calls;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -37,7 +38,8 @@ pub struct Api {
     clock: Clock,
     accounts: Live,
     reader: Reader,
-    limiter: Limiter,
+    limiter: Limiter<auth::KeyHash>,
+    guesses: Limiter<IpAddr>,
     trusted_proxies: Vec<Cidr>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
@@ -64,6 +66,7 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
         accounts: parts.accounts,
         reader: parts.reader,
         limiter: Limiter::new(settings.requests_per_second, settings.requests_at_once),
+        guesses: Limiter::new(auth::GUESSES_PER_SECOND, auth::GUESSES_AT_ONCE),
         trusted_proxies: settings.trusted_proxies.clone(),
         readiness: parts.readiness,
         metrics: parts.metrics,

@@ -195,6 +195,40 @@ async fn refusals_of_keys_and_addresses() {
 }
 
 #[tokio::test]
+async fn guessers_are_told_to_wait_and_nobody_else() {
+    let server = server(&lenient());
+    let ask = async |key: Option<&str>, peer: &str| {
+        let mut request = Request::get(PATH);
+        if let Some(key) = key {
+            request = request.header("token", key);
+        }
+        let answer = server.ask(request.body(Body::empty()).unwrap(), peer).await;
+        let wait = answer.headers.get("retry-after").cloned();
+        assert_eq!(answer.body["code"], answer.status.as_u16());
+        (answer.status.as_u16(), wait.is_some())
+    };
+    let wrong = KEY.replace('F', "E");
+    for _ in 0..auth::GUESSES_AT_ONCE {
+        assert_eq!(ask(Some(&wrong), LISTED).await, (401, false));
+        assert_eq!(ask(Some(&wrong), "[2001:db8::1]:1").await, (401, false));
+    }
+    let cases = [
+        (Some(wrong.as_str()), LISTED, (429, true)),
+        (Some(&wrong), "203.0.113.7:50000", (429, true)),
+        (None, LISTED, (429, true)),
+        (Some(KEY), LISTED, (200, false)),
+        (Some(&wrong), "203.0.113.8:1", (401, false)),
+        (Some(&wrong), "[2001:db8::2]:1", (429, true)),
+        (Some(&wrong), "[2001:db8:0:1::1]:1", (401, false)),
+        // The right key from a place that is not listed is no guess.
+        (Some(OTHER_KEY), LISTED, (401, false)),
+    ];
+    for (key, peer, expect) in cases {
+        assert_eq!(ask(key, peer).await, expect, "{key:?} {peer}");
+    }
+}
+
+#[tokio::test]
 async fn a_bad_field_is_422_and_named() {
     let server = server(&lenient());
     for query in [
