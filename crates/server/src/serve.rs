@@ -22,6 +22,7 @@ use crate::directory::{Directory, Live};
 use crate::dns::Dns;
 use crate::drive::{self, Drive, Message};
 use crate::hooks::deliver;
+use crate::hooks::trust::Trust;
 use crate::ledger::{self, Ledger, Recovered};
 use crate::metrics::Metrics;
 use crate::net::stream::Patience;
@@ -213,6 +214,7 @@ impl Common {
             ledger: ledger.clone(),
             metrics: Arc::clone(&self.metrics),
             dns: self.dns.clone(),
+            trust: Arc::new(Trust::load(&settings.hooks.ca_file)?),
         };
         let deliver = deliver::run(parts, settings.hooks.clone(), inbox, stopped.clone());
         let task = self.runtime.spawn(deliver);

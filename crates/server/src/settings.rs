@@ -115,6 +115,8 @@ pub struct Http {
 pub struct Hooks {
     /// Networks allowed besides public ones.
     pub allow: Vec<Cidr>,
+    /// PEM file of authorities believed besides the public ones; empty means none.
+    pub ca_file: PathBuf,
     /// Time-out of an ordinary delivery.
     pub timeout_seconds: u32,
     /// Time-out of recording and voicemail deliveries.
@@ -280,6 +282,7 @@ impl Default for Hooks {
     fn default() -> Self {
         Self {
             allow: Vec::new(),
+            ca_file: PathBuf::new(),
             timeout_seconds: 30,
             recording_timeout_seconds: 330,
         }

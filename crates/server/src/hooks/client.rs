@@ -1,14 +1,15 @@
 //! One POST to one receiver: resolve, check the address, connect to exactly that address, send, read
 //! a little of the answer. Connections are kept for the next delivery of the same endpoint.
 //!
-//! Redirects are not followed and TLS is verified against the built-in roots.
+//! Redirects are not followed and TLS is verified.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use clock::Time;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -16,12 +17,11 @@ use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use super::guard::{Guard, Host, Refusal, Scheme, Target};
 use super::lanes::EndpointKey;
+use super::trust::Trust;
 use crate::dns::{Dns, DnsError};
 
 /// Bytes of an answer that are read. Behind them the connection is closed.
@@ -38,7 +38,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Client {
     guard: Guard,
     dns: Dns,
-    tls: OnceLock<TlsConnector>,
+    trust: Arc<Trust>,
     idle: Mutex<BTreeMap<EndpointKey, Vec<Idle>>>,
 }
 
@@ -52,7 +52,14 @@ struct Idle {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
+    pub(super) retry_after: Option<RetryAfter>,
+}
+
+/// When a receiver wants to be tried again (RFC 9110 §10.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RetryAfter {
+    Pause(Duration),
+    At(Time),
 }
 
 /// Why there was no answer.
@@ -81,11 +88,11 @@ pub(super) enum PostError {
 }
 
 impl Client {
-    pub(super) fn new(guard: Guard, dns: Dns) -> Self {
+    pub(super) fn new(guard: Guard, dns: Dns, trust: Arc<Trust>) -> Self {
         Self {
             guard,
             dns,
-            tls: OnceLock::new(),
+            trust,
             idle: Mutex::default(),
         }
     }
@@ -132,7 +139,7 @@ impl Client {
     ) -> Result<Answer, PostError> {
         let (parts, body) = response.into_parts();
         let retry_after = parts.headers.get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| retry_after_of(value.to_str().ok()?));
+        let retry_after = retry_after.and_then(|value| RetryAfter::read(value.to_str().ok()?));
         if drained(body).await? == Drained::Whole {
             self.keep(key, target, sender);
         }
@@ -192,8 +199,8 @@ impl Client {
                 };
                 let name = ServerName::try_from(host.clone())
                     .map_err(|error| failed(std::io::Error::other(error)))?;
-                let tls = self.tls.get_or_init(verifying_connector);
-                handshake(tls.connect(name, stream).await.map_err(failed)?).await
+                let secured = self.trust.connector().connect(name, stream).await;
+                handshake(secured.map_err(failed)?).await
             }
         }
     }
@@ -253,18 +260,6 @@ async fn handshake(
     Ok(sender)
 }
 
-fn verifying_connector() -> TlsConnector {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the ring provider has suites for TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
-}
-
 /// Whether an answer was read to its end.
 #[derive(Debug, PartialEq, Eq)]
 enum Drained {
@@ -283,7 +278,48 @@ async fn drained(mut body: Incoming) -> Result<Drained, PostError> {
     Ok(Drained::Whole)
 }
 
-/// `Retry-After` as seconds. A date is not understood: the usual pause is right often enough.
-fn retry_after_of(text: &str) -> Option<Duration> {
-    text.trim().parse().ok().map(Duration::from_secs)
+impl RetryAfter {
+    /// Seconds, or a date in any of the three forms of RFC 9110 §5.6.7.
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Self::Pause(Duration::from_secs(seconds)));
+        }
+        let date: SystemTime = httpdate::parse_http_date(text).ok()?;
+        let since_1970 = date.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self::At(Time::from_secs(since_1970.as_secs())))
+    }
+
+    /// How long that is from now.
+    pub(super) fn from(self, now: Time) -> Duration {
+        match self {
+            Self::Pause(pause) => pause,
+            Self::At(time) => time.since(now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = Time::from_secs(784_111_777 - 90);
+        let cases = [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(90)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(90)),
+            ("Sun Nov  6 08:49:37 1994", Some(90)),
+            ("Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+        ];
+        for (text, expect) in cases {
+            let pause = RetryAfter::read(text).map(|after| after.from(now).as_secs());
+            assert_eq!(pause, expect, "{text}");
+        }
+    }
 }

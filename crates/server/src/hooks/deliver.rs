@@ -20,6 +20,7 @@ use super::client::{Answer, Client, IDLE_TIME, PostError};
 use super::guard::{Guard, Target};
 use super::lanes::{Effect, EndpointKey, Input, Lanes, Outcome};
 use super::sign;
+use super::trust::Trust;
 use crate::clock::Clock;
 use crate::directory::Live;
 use crate::dns::Dns;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Names to addresses.
     pub dns: Dns,
+    /// Whose certificates are believed.
+    pub trust: Arc<Trust>,
 }
 
 /// Delivers until `stop` changes; what is in flight then is tried again after the next start.
@@ -88,7 +91,8 @@ pub async fn run(
     mut messages: mpsc::Receiver<Message>,
     mut stop: watch::Receiver<()>,
 ) {
-    let client = Client::new(Guard::new(settings.allow.clone()), parts.dns.clone());
+    let guard = Guard::new(settings.allow.clone());
+    let client = Client::new(guard, parts.dns.clone(), Arc::clone(&parts.trust));
     let attempts = JoinSet::new();
     let client = Arc::new(client);
     let settings = Arc::new(settings);
@@ -305,7 +309,7 @@ impl Task {
         let directory = self.parts.accounts.current();
         let endpoint = directory.endpoint(delivery.account, &delivery.endpoint);
         let prepared = endpoint.map(|endpoint| prepare(endpoint, &delivery, now, &self.settings));
-        let client = Arc::clone(&self.client);
+        let (client, clock) = (Arc::clone(&self.client), self.parts.clock.clone());
         self.attempts.spawn(async move {
             let key = EndpointKey::of(&delivery);
             let (outcome, status, error) = match prepared {
@@ -319,7 +323,10 @@ impl Task {
                     target,
                     request,
                     patience,
-                })) => judge(client.post(&key, &target, request, patience).await),
+                })) => {
+                    let answer = client.post(&key, &target, request, patience).await;
+                    judge(answer, clock.now())
+                }
             };
             let error = error.map(|text| text.chars().take(MAX_ERROR_CHARS).collect());
             Done {
@@ -426,7 +433,7 @@ fn usual_timeout(trigger: Trigger, settings: &Hooks) -> Duration {
 }
 
 /// What an answer, or none, means for the delivery (contract §2.3).
-fn judge(answer: Result<Answer, PostError>) -> (Outcome, Option<u16>, Option<String>) {
+fn judge(answer: Result<Answer, PostError>, now: Time) -> (Outcome, Option<u16>, Option<String>) {
     match answer {
         Err(error) => (
             Outcome::Retry { after: None },
@@ -443,7 +450,8 @@ fn judge(answer: Result<Answer, PostError>) -> (Outcome, Option<u16>, Option<Str
             let outcome = if status.is_success() {
                 Outcome::Delivered
             } else if may_pass {
-                Outcome::Retry { after: retry_after }
+                let after = retry_after.map(|after| after.from(now));
+                Outcome::Retry { after }
             } else {
                 Outcome::Rejected
             };

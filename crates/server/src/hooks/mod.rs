@@ -6,3 +6,4 @@ pub mod guard;
 pub mod lanes;
 pub mod payload;
 pub mod sign;
+pub mod trust;

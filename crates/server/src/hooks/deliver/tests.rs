@@ -1,5 +1,7 @@
 //! Delivery over real connections to receivers with habits, with a real store behind.
 
+mod tls;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
@@ -9,10 +11,12 @@ use std::thread::JoinHandle;
 use axum::Router;
 use axum::extract::{Request as AxumRequest, State};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt as _;
 use serde_json::{Value, json};
 use store::{DeliveryQuery, DeliveryState, Reader, Writer};
 
 use super::*;
+use crate::hooks::client::RetryAfter;
 use crate::ledger;
 use crate::ledger::tests::{ACCOUNT, call_events, directory};
 use crate::ready::Readiness;
@@ -24,6 +28,10 @@ enum Habit {
     Answers(u16),
     /// Never answers.
     Hangs,
+    /// Wants to be tried again later.
+    Busy {
+        retry_after: &'static str,
+    },
     /// Fails so often, then takes.
     FailsFirst(usize),
     /// Sends a redirect to itself.
@@ -52,6 +60,10 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .unwrap();
+        Self::serve(listener, habit)
+    }
+
+    fn serve(listener: impl axum::serve::Listener<Addr = SocketAddr>, habit: Habit) -> Self {
         let address = listener.local_addr().unwrap();
         let got = Arc::<Mutex<Vec<Got>>>::default();
         let router = Router::new()
@@ -59,11 +71,10 @@ impl Receiver {
             .with_state((habit, Arc::clone(&got)));
         let connections = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&connections);
-        tokio::spawn(async move {
-            axum::serve(Counting { listener, counted }, router)
-                .await
-                .ok();
+        let listener = listener.tap_io(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
         });
+        tokio::spawn(async move { axum::serve(listener, router).await.ok() });
         Self {
             address,
             got,
@@ -85,26 +96,6 @@ impl Receiver {
     async fn wait_for(&self, count: usize) -> Vec<Got> {
         eventually(|| self.got().len() >= count).await;
         self.got()
-    }
-}
-
-struct Counting {
-    listener: tokio::net::TcpListener,
-    counted: Arc<AtomicUsize>,
-}
-
-impl axum::serve::Listener for Counting {
-    type Io = tokio::net::TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let accepted = self.listener.accept().await.unwrap();
-        self.counted.fetch_add(1, Ordering::Relaxed);
-        accepted
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 
@@ -132,6 +123,10 @@ async fn receive(State((habit, got)): State<Receiving>, request: AxumRequest) ->
         Habit::Takes => StatusCode::OK.into_response(),
         Habit::Answers(code) => StatusCode::from_u16(code).unwrap().into_response(),
         Habit::Hangs => std::future::pending().await,
+        Habit::Busy { retry_after } => {
+            let header = [("retry-after", retry_after)];
+            (StatusCode::SERVICE_UNAVAILABLE, header).into_response()
+        }
         Habit::FailsFirst(times) if count <= times => StatusCode::BAD_GATEWAY.into_response(),
         Habit::FailsFirst(_) => StatusCode::NO_CONTENT.into_response(),
         Habit::Redirects => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
@@ -191,6 +186,7 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
         ledger: ledger.clone(),
         metrics: Arc::clone(&metrics),
         dns: Dns::default(),
+        trust: Arc::new(Trust::load(&settings.ca_file).unwrap()),
     };
     let task = tokio::spawn(run(parts, settings, messages, stopped));
     Server {
@@ -296,6 +292,30 @@ async fn answers_mean_what_the_contract_says() {
         eventually(is_kept).await;
         server.end().await;
         assert_eq!(crm.got().len(), 1, "{status:?}: no redirect is followed");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_says_when_it_is_tried_again() {
+    let minutes = |count| Duration::from_mins(count);
+    let cases = [
+        ("1800", minutes(30)),
+        // No date is waited for longer than this.
+        ("Fri, 31 Dec 2100 23:59:59 GMT", minutes(6 * 60)),
+    ];
+    for (retry_after, pause) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let crm = Receiver::start(Habit::Busy { retry_after }).await;
+        let server = start(&folder, &[crm.webhook("crm")], hooks());
+        server
+            .ledger
+            .push(call_events(CallId(1)).into_iter().take(2));
+        eventually(|| server.metrics.attempts_retried.value() == 1).await;
+        let reader = server.end().await;
+        let record = in_state(&reader, DeliveryState::Pending).remove(0);
+        let tried_at = record.tried_at.unwrap();
+        let waits = record.delivery.due.since(tried_at);
+        assert_eq!(waits.as_secs(), pause.as_secs(), "{retry_after}");
     }
 }
 
@@ -414,6 +434,11 @@ async fn a_kept_connection_that_the_receiver_closed_costs_no_attempt() {
 
 #[test]
 fn statuses_mean_what_the_contract_says() {
+    let now = Time::from_secs(100);
+    let answers = [
+        RetryAfter::Pause(Duration::from_secs(7)),
+        RetryAfter::At(Time::from_secs(107)),
+    ];
     let after = Some(Duration::from_secs(7));
     let retry = |after| Outcome::Retry { after };
     let cases = [
@@ -432,14 +457,17 @@ fn statuses_mean_what_the_contract_says() {
     ];
     for (code, expect) in cases {
         let status = StatusCode::from_u16(code).unwrap();
-        let (outcome, told, _) = judge(Ok(Answer {
-            status,
-            retry_after: after,
-        }));
-        assert_eq!((outcome, told), (expect, Some(code)));
+        for retry_after in answers.map(Some) {
+            let answer = Answer {
+                status,
+                retry_after,
+            };
+            let (outcome, told, _) = judge(Ok(answer), now);
+            assert_eq!((outcome, told), (expect, Some(code)));
+        }
     }
     let timed_out = PostError::TimedOut(Duration::from_secs(30));
-    let (outcome, status, error) = judge(Err(timed_out));
+    let (outcome, status, error) = judge(Err(timed_out), now);
     assert_eq!((outcome, status), (retry(None), None));
     assert_eq!(error.as_deref(), Some("no answer within 30 seconds"));
 }
