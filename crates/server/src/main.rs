@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -123,8 +122,9 @@ fn serve_until_told(settings: &settings::Settings) -> anyhow::Result<()> {
         }
         anyhow::Ok(())
     })?;
-    tracing::info!("stopping: calls in progress have {DRAIN:?} to end");
-    server.stop(DRAIN)
+    let drain = settings.sip.drain();
+    tracing::info!("stopping: calls in progress have {drain:?} to end");
+    server.stop(drain)
 }
 
 fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
@@ -154,6 +154,3 @@ fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     writeln!(std::io::stdout().lock(), "{text}").context("cannot print")
 }
-
-/// How long calls may go on after the server was told to stop.
-const DRAIN: Duration = Duration::from_secs(15);

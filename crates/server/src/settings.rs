@@ -59,6 +59,8 @@ pub struct Sip {
     pub advertise: Advertise,
     /// Session-Expires that we ask for.
     pub session_expires_seconds: u32,
+    /// Time that calls in progress have to end after the server was told to stop.
+    pub drain_seconds: u32,
     /// What one server takes.
     pub limits: Limits,
 }
@@ -238,6 +240,7 @@ impl Default for Sip {
             tcp: everywhere,
             advertise: Advertise(None),
             session_expires_seconds: 1800,
+            drain_seconds: 15,
             limits: Limits::default(),
         }
     }
@@ -289,10 +292,10 @@ impl Default for Hooks {
     }
 }
 
-impl Hooks {
-    /// Time-out of an ordinary delivery.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds.into())
+impl Sip {
+    /// Time that calls have to end at the stop.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds.into())
     }
 }
 
