@@ -14,6 +14,8 @@ pub mod record;
 pub mod rtp;
 pub mod sdp;
 pub mod sound;
+#[cfg(test)]
+mod testing;
 
 pub use codec::{Codec, Format};
 pub use latch::Latch;

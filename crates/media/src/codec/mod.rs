@@ -1,6 +1,22 @@
-//! The encodings the PBX knows, and one line of a peer's format list.
+//! The encodings the PBX knows, one line of a peer's format list, and the coders of audio.
+//!
+//! G.711 is our own; G.722 and Opus are libraries without a line of C, so that a build needs nothing
+//! but Cargo. The Opus decoder was compared with libopus in all its modes: equal to the last bit or two.
+
+mod decoder;
+mod encoder;
+pub mod g711;
+pub mod pcm;
+#[cfg(test)]
+mod tests;
+mod transcoder;
 
 use serde::{Deserialize, Serialize};
+
+pub use decoder::Decoder;
+pub use encoder::Encoder;
+pub use pcm::Rate;
+pub use transcoder::Transcoder;
 
 use crate::payload::Payload;
 
@@ -55,6 +71,11 @@ impl Codec {
             Self::Opus => "opus",
             Self::TelephoneEvent => "telephone-event",
         }
+    }
+
+    /// Whether it carries more than the 3.4 kHz of a telephone.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Self::G722 | Self::Opus)
     }
 
     /// Whether it carries speech, not only key presses.
