@@ -133,6 +133,9 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that cannot be written (its disk is full) must not end the thread that logs: the
+        // complaint about it would go to standard error as well, and panic.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

@@ -13,6 +13,7 @@ mod inbound;
 mod internal;
 mod kills;
 mod load;
+mod outage;
 mod outbound;
 mod process;
 mod registration;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
 use super::account::KEY;
@@ -16,6 +17,14 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Draining calls and flushing events included.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The built program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_switchhook");
+
+/// What starts the server, as itself: over the limit of a file's size a write should fail, as on a
+/// full disk, and not end the process.
+const SHELL: &str = "sh";
+const IGNORE_FILE_LIMIT: &str = "trap '' XFSZ; exec \"$0\" \"$@\"";
 
 /// A data folder with settings, in which a server runs or does not.
 pub(crate) struct Server {
@@ -71,7 +80,7 @@ impl Server {
             .append(true)
             .open(log);
         let log = log.expect("a file of the test's own folder can be written");
-        let mut serve = self.command(&["serve"]);
+        let mut serve = self.run(SHELL, &["-c", IGNORE_FILE_LIMIT, PROGRAM, "serve"]);
         serve
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log);
@@ -146,8 +155,35 @@ impl Server {
         self.variables.extend(variables);
     }
 
+    /// From now on its files cannot grow, as on a full disk.
+    pub(crate) fn fill_disk(&self) {
+        self.limit_files(Some(0));
+    }
+
+    /// They can again.
+    pub(crate) fn free_disk(&self) {
+        self.limit_files(None);
+    }
+
+    fn limit_files(&self, bytes: Option<u64>) {
+        let running = self
+            .running
+            .as_ref()
+            .expect("the test has launched the server");
+        let id = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(id, Resource::Fsize, limit).expect("a child's limits are ours");
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_switchhook"));
+        self.run(PROGRAM, arguments)
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .envs(&self.variables)
