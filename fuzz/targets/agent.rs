@@ -19,10 +19,16 @@ use sip::{
 };
 
 /// Steps of one input.
-const MAX_STEPS: usize = 64;
+const MAX_STEPS: usize = 256;
 
 /// Calls at a time: few, so that the limit is met.
 const MAX_DIALOGS: usize = 4;
+
+/// Requests at a time, but for what answers a challenge (twice at most), CANCELs and BYEs.
+const MAX_CLIENTS: usize = 8;
+
+/// How many of those one request can become: itself, twice more, and a CANCEL.
+const COPIES: usize = 4;
 
 /// Wakes until everything must be over.
 const MAX_WAKES: usize = 10_000;
@@ -45,6 +51,7 @@ struct Course {
     ua: Ua,
     now: Time,
     open: BTreeSet<DialogId>,
+    ended: usize,
     incoming: Option<Incoming>,
     last_request: Option<Transmit>,
     last_tag: Vec<u8>,
@@ -58,7 +65,7 @@ impl Course {
             session_expires_seconds: 1_800,
             limits: Limits {
                 max_server_transactions: 8,
-                max_client_transactions: 8,
+                max_client_transactions: MAX_CLIENTS,
                 max_dialogs: MAX_DIALOGS,
             },
         };
@@ -66,6 +73,7 @@ impl Course {
             ua: Ua::new(config, 1),
             now: Time::from_secs(1_000),
             open: BTreeSet::new(),
+            ended: 0,
             incoming: None,
             last_request: None,
             last_tag: Vec::new(),
@@ -172,6 +180,9 @@ impl Course {
         }
         let counts = self.ua.counts();
         assert!(counts.dialogs <= MAX_DIALOGS, "{counts:?}");
+        // Each call that ended has sent a BYE, which is never held back.
+        let clients = COPIES * (MAX_CLIENTS + self.ended);
+        assert!(counts.client_transactions <= clients, "{counts:?}");
     }
 
     fn sent(&mut self, transmit: Transmit) {
@@ -194,6 +205,7 @@ impl Course {
             | Event::Cancelled { dialog, .. }
             | Event::Ended { dialog, .. } => {
                 assert!(self.open.remove(&dialog), "{dialog:?} ended twice");
+                self.ended += 1;
             }
             Event::Provisional { dialog, .. }
             | Event::Accepted { dialog, .. }
@@ -202,10 +214,12 @@ impl Course {
             | Event::OfferWanted { dialog }
             | Event::OfferAnswered { dialog, .. }
             | Event::OfferRefused { dialog, .. }
+            | Event::OfferWithdrawn { dialog }
+            | Event::Referred { dialog, .. }
             | Event::Info { dialog, .. } => {
                 assert!(self.open.contains(&dialog), "{dialog:?} speaks after its end");
             }
-            Event::Response { .. } => {}
+            Event::Response { .. } | Event::Subscription { .. } => {}
         }
     }
 

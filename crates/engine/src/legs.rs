@@ -85,6 +85,16 @@ pub(crate) struct Retry {
 pub(crate) struct Asked {
     pub(crate) by: LegId,
     pub(crate) offer: Description,
+    pub(crate) standing: Standing,
+}
+
+/// Whether an offer still wants its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It does.
+    Open,
+    /// Who made it has taken it back, but its other leg may still accept it.
+    Withdrawn,
 }
 
 /// The media side of a leg.

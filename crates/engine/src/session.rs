@@ -3,9 +3,9 @@
 use clock::Time;
 use media::{Command, Description, MediaEvent, Port, Remote, Way, answer_from, offer_again};
 use pbx::{HangupCause, LegId};
-use sip::{Answer, DialogId, EndCause, Reason};
+use sip::{Answer, DialogId, EndCause, Reason, Withdrawal};
 
-use crate::legs::{Asked, Role, State};
+use crate::legs::{Asked, Leg, Role, Standing, State};
 use crate::{Effect, Engine, Work};
 
 impl Engine {
@@ -29,11 +29,14 @@ impl Engine {
             }
             sip::Event::Cancelled { dialog, reason: _ } => self.over(dialog, HangupCause::GaveUp),
             sip::Event::Ended { dialog, cause } => self.over(dialog, cause_of(&cause)),
-            sip::Event::Established { dialog: _ } => {}
+            sip::Event::Established { .. }
+            | sip::Event::Referred { .. }
+            | sip::Event::Subscription { .. } => {}
             sip::Event::Offered { dialog, sdp } => self.offered(now, dialog, &sdp),
             sip::Event::OfferWanted { dialog } => self.offer_wanted(now, dialog),
             sip::Event::OfferAnswered { dialog, sdp } => self.offer_answered(now, dialog, &sdp),
             sip::Event::OfferRefused { dialog, code } => self.offer_refused(now, dialog, code),
+            sip::Event::OfferWithdrawn { dialog } => self.offer_withdrawn(dialog),
             sip::Event::Info {
                 dialog,
                 content_type,
@@ -255,11 +258,17 @@ impl Engine {
             if matches!(leg.role, Role::Caller) {
                 return Passed::Refused(REQUEST_PENDING);
             }
-            self.ua.withdraw_offer(dialog);
+            // The peer's offer came through, so ours is not on its way: it is taken back in time.
+            let _done = self.ua.withdraw_offer(dialog);
             let asked = self.take_asked(id);
             self.refuse_asker(now, asked, REQUEST_PENDING);
         }
-        match self.ask(now, other, Asked { by: id, offer }) {
+        let asked = Asked {
+            by: id,
+            offer,
+            standing: Standing::Open,
+        };
+        match self.ask(now, other, asked) {
             Some(()) => Passed::On,
             None => Passed::Refused(REQUEST_PENDING),
         }
@@ -311,14 +320,60 @@ impl Engine {
             leg.media.theirs = Some(answer);
         }
         match asked {
-            Some(asked) => self.answer_asker(now, id, asked),
+            Some(asked) if asked.standing == Standing::Open => self.answer_asker(now, id, asked),
+            Some(_) => self.offer_present(now, id),
             // The answer to an offer that the peer had asked us for.
             None => self.point(id),
         }
     }
 
+    /// A peer took its offer back. Its other leg is not asked any more, or asked in vain.
+    fn offer_withdrawn(&mut self, dialog: DialogId) {
+        let Some((id, leg)) = self.leg_of(dialog) else {
+            return;
+        };
+        let Some(other) = leg.other else { return };
+        let Some(Leg {
+            state:
+                State::Talking {
+                    dialog,
+                    asked: place @ Some(_),
+                },
+            ..
+        }) = self.legs.leg_mut(other)
+        else {
+            return;
+        };
+        let dialog = *dialog;
+        if let Some(asked) = place.as_mut().filter(|asked| asked.by == id) {
+            match self.ua.withdraw_offer(dialog) {
+                Withdrawal::Done => *place = None,
+                Withdrawal::TooLate => asked.standing = Standing::Withdrawn,
+            }
+        }
+    }
+
+    /// A leg accepted what its other leg has taken back meanwhile: it is offered what that leg has
+    /// agreed on before.
+    fn offer_present(&mut self, now: Time, id: LegId) {
+        let present = self.legs.leg(id).and_then(|leg| {
+            let theirs = leg.media.theirs.clone()?;
+            let other = self.legs.leg(leg.other?)?.media.theirs.clone()?;
+            Some((leg.dialog()?, theirs, other))
+        });
+        let Some((dialog, theirs, other)) = present else {
+            return;
+        };
+        self.point(id);
+        let sdp = self.describe(id, |local| Ok(offer_again(&other, &theirs, local)));
+        if let Some(sdp) = sdp {
+            let outputs = self.ua.offer(now, dialog, sdp);
+            self.carry_out(outputs);
+        }
+    }
+
     fn answer_asker(&mut self, now: Time, answered: LegId, asked: Asked) {
-        let Asked { by, offer } = asked;
+        let Asked { by, offer, .. } = asked;
         let before = match self.legs.leg_mut(by) {
             Some(leg) => leg.media.theirs.replace(offer),
             None => return,
@@ -355,7 +410,8 @@ impl Engine {
     }
 
     fn refuse_asker(&mut self, now: Time, asked: Option<Asked>, code: u16) {
-        let asker = asked.and_then(|asked| self.legs.leg(asked.by)?.dialog());
+        let open = asked.filter(|asked| asked.standing == Standing::Open);
+        let asker = open.and_then(|asked| self.legs.leg(asked.by)?.dialog());
         if let Some(dialog) = asker {
             // 401, 407 and 481 concern the other dialog only.
             let code = if matches!(code, 401 | 407 | 408 | 481) {

@@ -254,6 +254,100 @@ fn a_call_without_an_offer_is_refused_politely() {
     assert_eq!(world.facts().count(), 0);
 }
 
+/// A request of the carrier's inside the call that [`World::called_with`] made.
+fn inside(world: &World, method: &str, number: u32, sdp: &str) -> String {
+    let tag = world.carrier.iter().rev().find_map(|text| {
+        let message = Message::parse(text.as_bytes(), Framing::Datagram).unwrap();
+        let tag = message.to()?.tag()?;
+        message.status_line()?;
+        Some(String::from_utf8_lossy(tag).into_owned())
+    });
+    let branch = if method == "CANCEL" { "INVITE" } else { method };
+    invite("call", sdp)
+        .replace("z9hG4bKcall", &format!("z9hG4bK{branch}{number}"))
+        .replace(
+            "\nTo: <sip:61298765432@192.0.2.1>",
+            &format!("\nTo: <sip:61298765432@192.0.2.1>;tag={}", tag.unwrap()),
+        )
+        .replace("INVITE sip", &format!("{method} sip"))
+        .replace("1 INVITE", &format!("{number} {method}"))
+}
+
+impl World {
+    /// The carrier talks with the phone.
+    fn talking() -> (Self, sip::DialogId) {
+        let mut world = Self::new();
+        let dialog = world.called_with(&sdp("8"));
+        let outputs = world.phone.accept(world.now, dialog, sdp("8").into_bytes());
+        world.phone_did(outputs);
+        world.carrier_says("ACK", 1, "");
+        (world, dialog)
+    }
+
+    fn carrier_says(&mut self, method: &str, number: u32, sdp: &str) {
+        let text = inside(self, method, number, sdp);
+        self.tell(Input::Packet {
+            source: source(carrier()),
+            bytes: text.as_bytes(),
+        });
+    }
+
+    /// The offers that the phone was made since the call began.
+    fn offers(&self) -> Vec<String> {
+        let offers = self.heard.iter().filter_map(|event| match event {
+            sip::Event::Offered { sdp, .. } => Some(String::from_utf8_lossy(sdp).into_owned()),
+            _ => None,
+        });
+        offers.collect()
+    }
+}
+
+#[test]
+fn what_a_peer_takes_back_does_not_stay() {
+    let (mut world, dialog) = World::talking();
+    let hold = sdp("8") + "a=sendonly\r\n";
+    world.carrier_says("INVITE", 2, &hold);
+    assert_eq!(world.offers().len(), 1);
+    world.carrier_says("CANCEL", 2, "");
+    assert_eq!(
+        world.carrier_heard()[2..],
+        ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]
+    );
+    // The phone accepts all the same: it is taken off hold at once.
+    let answer = (sdp("8") + "a=recvonly\r\n").into_bytes();
+    let outputs = world.phone.answer(world.now, dialog, answer);
+    world.phone_did(outputs);
+    let offers = world.offers();
+    assert_eq!(offers.len(), 2);
+    assert!(offers[0].contains("sendonly") && !offers[1].contains("sendonly"));
+    let outputs = world.phone.answer(world.now, dialog, sdp("8").into_bytes());
+    world.phone_did(outputs);
+    // And the next offer of either side comes through.
+    world.carrier_says("INVITE", 3, &hold);
+    assert_eq!(world.offers().len(), 3);
+    assert_eq!(world.carrier_heard().len(), 4);
+}
+
+#[test]
+fn a_peer_that_changes_its_mind_all_the_time_fills_no_table() {
+    let (mut world, dialog) = World::talking();
+    for number in 2..1_000 {
+        let direction = if number % 2 == 0 {
+            "sendonly"
+        } else {
+            "sendrecv"
+        };
+        world.carrier_says("INVITE", number, &(sdp("8") + "a=" + direction + "\r\n"));
+        let outputs = world.phone.answer(world.now, dialog, sdp("8").into_bytes());
+        world.phone_did(outputs);
+        world.carrier_says("ACK", number, "");
+    }
+    let counts = world.engine.counts().user_agent;
+    assert!(counts.client_transactions <= 101, "{counts:?}");
+    assert!(counts.server_transactions <= 101, "{counts:?}");
+    assert!(world.carrier.last().unwrap().contains("\r\nRetry-After: "));
+}
+
 #[test]
 fn a_fault_of_an_account_ends_its_calls_and_says_so() {
     let mut world = World::new();

@@ -361,7 +361,12 @@ impl Phone {
                 let outputs = self.ua.answer(self.world.clock.now(), dialog, sdp);
                 self.perform(outputs);
             }
-            Event::OfferAnswered { .. } | Event::OfferRefused { .. } | Event::Info { .. } => {}
+            Event::OfferAnswered { .. }
+            | Event::OfferRefused { .. }
+            | Event::OfferWithdrawn { .. }
+            | Event::Referred { .. }
+            | Event::Subscription { .. }
+            | Event::Info { .. } => {}
         }
     }
 

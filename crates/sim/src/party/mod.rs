@@ -261,7 +261,11 @@ impl Party {
             Event::Refused { dialog, code, .. } => self.over(now, dialog, End::Refused(code)),
             Event::Cancelled { dialog, .. } => self.over(now, dialog, End::Cancelled),
             Event::Ended { dialog, cause } => self.ended(now, dialog, &cause),
-            Event::Established { .. } | Event::Info { .. } => {}
+            Event::Established { .. }
+            | Event::OfferWithdrawn { .. }
+            | Event::Referred { .. }
+            | Event::Subscription { .. }
+            | Event::Info { .. } => {}
             Event::Offered { dialog, sdp } => self.offered(now, dialog, &sdp, out),
             Event::OfferWanted { dialog } => self.offer_wanted(now, dialog, out),
             Event::OfferAnswered { dialog, sdp } => self.offer_answered(now, dialog, &sdp, out),

@@ -2,7 +2,7 @@
 
 use clock::Time;
 
-use super::{LIFETIME, Reliability, Resend, TIMER_C, TIMER_D, earliest};
+use super::{LIFETIME, Reliability, Resend, TIMER_C, TIMER_D, earliest, lingering_until};
 
 /// Where an INVITE that we sent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl ClientInvite {
             // RFC 6026 §7.2: the first 2xx leads to Accepted, where timer M runs.
             (Self::Calling { .. } | Self::Proceeding { .. }, Input::Success) => (
                 Self::Accepted {
-                    until: now + LIFETIME,
+                    until: lingering_until(now + LIFETIME),
                 },
                 Action::Deliver,
             ),

@@ -53,7 +53,7 @@ impl Reliability {
     /// When a state ends that only waits for repetitions of the peer.
     fn linger(self, now: Time, time: Duration) -> Time {
         match self {
-            Self::Unreliable => now + time,
+            Self::Unreliable => lingering_until(now + time),
             Self::Reliable => now,
         }
     }
@@ -104,6 +104,12 @@ impl Resend {
     }
 }
 
+/// The end of a state in which nothing more is sent: never before `end`, and together with others, so
+/// that a busy node wakes once a second for all of them and not for each.
+fn lingering_until(end: Time) -> Time {
+    Time::from_secs(end.as_micros().div_ceil(1_000_000))
+}
+
 /// The earlier of a repetition that may not be needed and an end that always comes.
 fn earliest(resend: Option<Resend>, end: Time) -> Time {
     resend.map_or(end, |resend| resend.at.min(end))
@@ -136,5 +142,13 @@ mod tests {
         assert_eq!(Reliability::Reliable.linger(now, T4), now);
         assert_eq!(Reliability::Unreliable.linger(now, T4), now + T4);
         assert_eq!(earliest(None, now), now);
+    }
+
+    #[test]
+    fn states_that_only_linger_end_together() {
+        let end = |micros| lingering_until(Time::from_micros(micros));
+        assert_eq!(end(4_999_999), Time::from_secs(5));
+        assert_eq!(end(5_000_000), Time::from_secs(5));
+        assert_eq!(end(5_000_001), Time::from_secs(6));
     }
 }

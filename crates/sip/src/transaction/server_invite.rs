@@ -2,7 +2,7 @@
 
 use clock::Time;
 
-use super::{LIFETIME, Reliability, Resend, T4, TRYING_AFTER, earliest};
+use super::{LIFETIME, Reliability, Resend, T4, TRYING_AFTER, earliest, lingering_until};
 
 /// Where an INVITE that we received stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl ServerInvite {
             // RFC 6026 §7.1: 2xx leads to Accepted, where repeated INVITEs are absorbed.
             (Self::Trying { .. } | Self::Proceeding, Input::Success) => (
                 Self::Accepted {
-                    until: now + LIFETIME,
+                    until: lingering_until(now + LIFETIME),
                 },
                 Action::Send,
             ),

@@ -7,6 +7,7 @@ use clock::Time;
 
 use super::Ua;
 use super::compose;
+use super::inside::Inside;
 use super::keys::{Branch, ClientKey, Lane};
 use super::step::Step;
 use super::timers::Timer;
@@ -128,7 +129,19 @@ pub(crate) struct Client {
     pub(crate) ack_to: Destination,
     /// Hashes of the To values of forks that answered 2xx too late, and were sent a BYE.
     pub(crate) dismissed: Vec<u128>,
+    /// The call inside of which it is.
+    inside: Option<DialogId>,
     armed: Option<Time>,
+}
+
+impl Owner {
+    /// The call inside of which the request is.
+    fn inside(&self) -> Option<DialogId> {
+        match self {
+            Self::Reinvite(dialog) | Self::Update(dialog) | Self::Info(dialog) => Some(*dialog),
+            Self::Invite(_) | Self::Bye(_) | Self::Nobody | Self::Request(..) => None,
+        }
+    }
 }
 
 impl Client {
@@ -183,6 +196,7 @@ pub(crate) struct Clients {
     peers: BTreeSet<(Transport, SocketAddr, ClientKey)>,
     /// Whom the end of a connection concerns.
     flows: BTreeSet<(FlowId, ClientKey)>,
+    inside: Inside,
 }
 
 /// An answer on its way to who asked.
@@ -236,6 +250,11 @@ impl Clients {
         self.table.get_mut(&key)
     }
 
+    /// Whether a call has as many requests as it may.
+    pub(crate) fn is_full_for(&self, dialog: DialogId) -> bool {
+        self.inside.is_full_for(dialog)
+    }
+
     /// A number no other transaction has.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
@@ -259,6 +278,7 @@ impl Clients {
         if let Some(flow) = stream_of(client.to) {
             self.flows.insert((flow, key));
         }
+        self.inside.add(client.inside);
         self.table.insert(key, client);
     }
 
@@ -269,6 +289,7 @@ impl Clients {
         if let Some(flow) = stream_of(client.to) {
             self.flows.remove(&(flow, key));
         }
+        self.inside.remove(client.inside);
         Some(client)
     }
 }
@@ -295,6 +316,7 @@ impl Ua {
             secret: sending.branch.secret,
             to: sending.to,
             bytes: sending.bytes.as_slice().into(),
+            inside: sending.owner.inside(),
             owner: sending.owner,
             attempt: sending.attempt,
             ack_to: sending.to,

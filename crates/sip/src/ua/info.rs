@@ -11,7 +11,8 @@ use super::{Arrival, Ua};
 use crate::{Method, Writer};
 
 impl Ua {
-    /// Sends an INFO. Nothing is told of its answer, unless it says that the call is lost.
+    /// Sends an INFO. Nothing is told of its answer, unless it says that the call is lost. A call
+    /// that sends too many loses them.
     pub fn info(
         &mut self,
         now: Time,
@@ -20,7 +21,7 @@ impl Ua {
         body: Vec<u8>,
     ) -> Vec<Output> {
         let mut step = Step::at(now);
-        if self.clients.len() >= self.limits.max_client_transactions {
+        if self.is_full_for(dialog) {
             return Vec::new();
         }
         self.in_talk(dialog, |ua, talking| {

@@ -1,5 +1,8 @@
 //! Requests inside dialogs (RFC 3261 §12.2.2).
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use super::call::{Body, Call, First, Phase, Rest, Talking};
 use super::clients::{Attempt, Owner, Sending};
 use super::compose::{self, Head};
@@ -20,11 +23,22 @@ impl Ua {
             // RFC 3261 §12.2.2: the dialog is gone, or never was.
             return self.answer_stateless(message, arrival.source, Answer::code(481), step);
         };
+        let arrival = &Arrival {
+            inside: Some(dialog),
+            ..*arrival
+        };
         if let Some(answer) = refusal_inside(&mut call, arrival) {
             self.answer_once(arrival, answer, step);
             return self.keep_call(dialog, call);
         }
         let method = message.method();
+        if method != Method::Bye && self.servers.is_full_for(dialog) {
+            // RFC 3261 §14.2 says so of re-INVITEs. The number is taken, so a copy that comes when
+            // there is room is refused too.
+            let answer = self.come_again();
+            self.answer_stateless(message, arrival.source, answer, step);
+            return self.keep_call(dialog, call);
+        }
         if method == Method::Bye {
             return self.bye_came(dialog, call, arrival, step);
         }
@@ -191,6 +205,42 @@ impl Call {
             Phase::Talking(talking) => talking.dialog.has(tag, request),
             Phase::Leaving(leaving) => leaving.dialog.has(tag, request),
         }
+    }
+}
+
+/// Requests of one call that are under way or remembered at once, in each direction. A person who
+/// presses keys sends one or two a second, and each is remembered for half a minute at most.
+pub(crate) const MAX_INSIDE: u16 = 100;
+
+/// How many requests each call has, in one direction. A BYE is not counted: it always goes.
+#[derive(Default)]
+pub(crate) struct Inside(BTreeMap<DialogId, u16>);
+
+impl Inside {
+    /// Counts one more.
+    pub(crate) fn add(&mut self, dialog: Option<DialogId>) {
+        if let Some(dialog) = dialog {
+            let count = self.0.entry(dialog).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Counts one less.
+    pub(crate) fn remove(&mut self, dialog: Option<DialogId>) {
+        let entry = dialog.map(|dialog| self.0.entry(dialog));
+        if let Some(Entry::Occupied(mut count)) = entry {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    /// Whether the call must wait with the next one.
+    pub(crate) fn is_full_for(&self, dialog: DialogId) -> bool {
+        self.0
+            .get(&dialog)
+            .is_some_and(|count| *count >= MAX_INSIDE)
     }
 }
 

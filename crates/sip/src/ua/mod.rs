@@ -43,7 +43,8 @@ use self::step::Step;
 use self::timers::{Timer, Timers};
 pub use self::types::{
     Answer, Contacts, Counts, DialogId, EndCause, Event, Incoming, Invite, Limits, NatPolicy,
-    OutRequest, Output, Party, Reason, Refusal, Reply, RequestId, Series, UaConfig,
+    OutRequest, Output, Party, Reason, Referral, Refusal, ReplaceScope, Replaces, Reply, RequestId,
+    Series, SubscriptionEnd, SubscriptionId, SubscriptionNews, UaConfig, Withdrawal,
 };
 use crate::{Destination, FlowId, Message, Source};
 
@@ -162,4 +163,6 @@ struct Arrival<'a, 'm> {
     message: &'a Message<'m>,
     bytes: &'a [u8],
     source: Source,
+    /// The call it is inside of, once that is known.
+    inside: Option<DialogId>,
 }

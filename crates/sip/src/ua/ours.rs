@@ -12,7 +12,7 @@ use super::clients::{Answered, Owner};
 use super::compose::{self, SessionWords};
 use super::inside::Outgoing;
 use super::step::Step;
-use super::types::{DialogId, EndCause, Event, Output};
+use super::types::{DialogId, EndCause, Event, Output, Withdrawal};
 use crate::dialog::Side;
 use crate::session_timer::{MAX_SECONDS, SessionTimer, Terms};
 use crate::{Method, Writer};
@@ -41,12 +41,15 @@ impl Ua {
 
     /// Takes an offer back that waits for its turn, after a glare for instance. Nothing is told of
     /// its end any more. One that is on its way stays.
-    pub fn withdraw_offer(&mut self, dialog: DialogId) {
+    pub fn withdraw_offer(&mut self, dialog: DialogId) -> Withdrawal {
+        let mut withdrawal = Withdrawal::TooLate;
         self.in_talk(dialog, |_, talking| {
-            talking
-                .next
-                .take_if(|next| matches!(next.what, What::Offer(_)));
+            let is_offer = |next: &mut Next| matches!(next.what, What::Offer(_));
+            if talking.next.take_if(is_offer).is_some() {
+                withdrawal = Withdrawal::Done;
+            }
         });
+        withdrawal
     }
 
     /// The final answer to our re-INVITE.
@@ -91,6 +94,13 @@ impl Ua {
         self.ours_answered(dialog, call, answered, step);
     }
 
+    /// Whether a call must wait with its next request, because of those it has sent lately or
+    /// because of everybody else's.
+    pub(super) fn is_full_for(&self, dialog: DialogId) -> bool {
+        self.clients.is_full_for(dialog)
+            || self.clients.len() >= self.limits.max_client_transactions
+    }
+
     /// Starts what waits, if nothing else is under way and its time has come.
     pub(super) fn go_on(&mut self, talking: &mut Talking, step: &mut Step) {
         if !talking.is_quiet() {
@@ -100,6 +110,9 @@ impl Ua {
             return;
         };
         let dialog = talking.dialog.tag.dialog;
+        if self.is_full_for(dialog) {
+            return put_off(talking, &next.what, step);
+        }
         let (method, owner) = match (&next.what, talking.refresh_by) {
             (What::Refresh, RefreshBy::Update) => (Method::Update, Owner::Update(dialog)),
             (What::Refresh, RefreshBy::Reinvite) | (What::Offer(_), _) => {
@@ -214,6 +227,17 @@ impl Ua {
             Side::Called => self.random.below(201),
         };
         GLARE_STEP.saturating_mul(u32::try_from(steps).unwrap_or(400))
+    }
+}
+
+/// What cannot be sent now: an offer is refused, a refresh waits.
+fn put_off(talking: &mut Talking, what: &What, step: &mut Step) {
+    let dialog = talking.dialog.tag.dialog;
+    match what {
+        What::Offer(_) => step.event(Event::OfferRefused { dialog, code: 500 }),
+        What::Refresh => {
+            talking.session = talking.session.refresh_failed(step.now + REFRESH_AGAIN);
+        }
     }
 }
 

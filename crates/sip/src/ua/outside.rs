@@ -51,6 +51,7 @@ impl Ua {
                 message: &message,
                 bytes: &incoming.bytes,
                 source: incoming.source,
+                inside: None,
             };
             self.answer_once(&arrival, answer, &mut step);
         }
@@ -73,6 +74,7 @@ impl Ua {
             message,
             bytes,
             source,
+            inside: None,
         };
         let method = message.method();
         if method == Method::Ack {
@@ -127,6 +129,7 @@ impl Ua {
             key,
             message,
             source,
+            inside,
             ..
         } = *arrival;
         if self.servers.find(key).is_some() {
@@ -143,7 +146,7 @@ impl Ua {
             method: message.method(),
             to: destination(message, source),
             head: Head::default(),
-            call: None,
+            call: inside,
             merge: None,
         };
         self.open_server(opening, step);

@@ -6,6 +6,7 @@ use clock::Time;
 
 use super::Ua;
 use super::compose::Head;
+use super::inside::Inside;
 use super::keys::{MergeKey, ServerKey};
 use super::step::Step;
 use super::timers::Timer;
@@ -108,6 +109,7 @@ pub(crate) struct Servers {
     merged: BTreeMap<MergeKey, ServerKey>,
     /// The connections that calls which are not answered yet came by.
     callers: BTreeSet<(FlowId, DialogId, ServerKey)>,
+    inside: Inside,
 }
 
 impl Servers {
@@ -119,6 +121,11 @@ impl Servers {
     /// The transaction of that key.
     pub(crate) fn find(&self, key: ServerKey) -> Option<&Server> {
         self.table.get(&key)
+    }
+
+    /// Whether a call has as many requests as it may.
+    pub(crate) fn is_full_for(&self, dialog: DialogId) -> bool {
+        self.inside.is_full_for(dialog)
     }
 
     /// The calls that came by a connection and are not answered yet.
@@ -158,6 +165,7 @@ impl Ua {
         if let Some((flow, dialog)) = server.caller() {
             self.servers.callers.insert((flow, dialog, opening.key));
         }
+        self.servers.inside.add(server.call);
         self.servers.table.insert(opening.key, server);
     }
 
@@ -258,6 +266,7 @@ impl Ua {
         let Some(server) = self.servers.table.remove(&key) else {
             return;
         };
+        self.servers.inside.remove(server.call);
         if let Some(merge) = server.merge
             && self.servers.merged.get(&merge) == Some(&key)
         {

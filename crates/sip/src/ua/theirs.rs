@@ -1,6 +1,8 @@
 //! What the peer wants changed in a session: its re-INVITEs (RFC 3261 §14.2) and UPDATEs (RFC
 //! 3311), answered by the owner, and its refreshes, answered here.
 
+use std::time::Duration;
+
 use clock::Time;
 
 use super::call::{
@@ -14,7 +16,7 @@ use super::step::Step;
 use super::types::{Answer, DialogId, Event, Output};
 use super::{Arrival, Ua};
 use crate::session_timer::{Asked, SessionTimer};
-use crate::transaction::LIFETIME;
+use crate::transaction::{LIFETIME, T2};
 
 impl Ua {
     /// Accepts what [`Event::Offered`] or [`Event::OfferWanted`] told of.
@@ -26,11 +28,17 @@ impl Ua {
         step.finish()
     }
 
-    /// Refuses what [`Event::Offered`] or [`Event::OfferWanted`] told of; the session stays.
+    /// Refuses what [`Event::Offered`] or [`Event::OfferWanted`] told of; the session stays. 500
+    /// and 503 say when to try again.
     pub fn refuse(&mut self, now: Time, dialog: DialogId, code: u16) -> Vec<Output> {
         let mut step = Step::at(now);
         self.in_talk(dialog, |ua, talking| {
-            ua.refuse_theirs(talking, Answer::code(code), &mut step);
+            let answer = match code {
+                500 => ua.come_again(),
+                503 => Self::busy(),
+                _ => Answer::code(code),
+            };
+            ua.refuse_theirs(talking, answer, &mut step);
         });
         step.finish()
     }
@@ -104,8 +112,15 @@ impl Ua {
         let is_it = matches!(&talking.exchange,
             Exchange::Theirs(theirs) if theirs.server == server && theirs.by == By::Invite);
         if is_it {
-            self.refuse_theirs(talking, Answer::code(487), step);
+            self.withdrawn(talking, Answer::code(487), step);
         }
+    }
+
+    /// The peer's offer is no longer open: nobody need answer it.
+    pub(super) fn withdrawn(&mut self, talking: &mut Talking, answer: Answer, step: &mut Step) {
+        let dialog = talking.dialog.tag.dialog;
+        step.event(Event::OfferWithdrawn { dialog });
+        self.refuse_theirs(talking, answer, step);
     }
 
     /// Refuses the peer's offer.
@@ -178,7 +193,7 @@ impl Ua {
     }
 
     /// 500 with a Retry-After of up to ten seconds (RFC 3261 §14.2).
-    fn come_again(&mut self) -> Answer {
+    pub(super) fn come_again(&mut self) -> Answer {
         let seconds = self.random.below(10) + 1;
         Answer::code(500).header("Retry-After", &seconds.to_string())
     }
@@ -200,6 +215,15 @@ fn imply_ack(dialog: DialogId, talking: &mut Talking, step: &mut Step) {
     }
 }
 
+/// How long the owner may take to answer. For anything but an INVITE the peer itself gives up after
+/// 64 × T1, and its answer needs some time to arrive.
+fn patience(by: By) -> Duration {
+    match by {
+        By::Invite => LIFETIME,
+        By::Update => LIFETIME.saturating_sub(2 * T2),
+    }
+}
+
 /// The peer offers, or wants an offer: the owner is asked.
 fn take_theirs(talking: &mut Talking, by: By, arrival: &Arrival<'_, '_>, step: &mut Step) {
     let message = arrival.message;
@@ -217,7 +241,7 @@ fn take_theirs(talking: &mut Talking, by: By, arrival: &Arrival<'_, '_>, step: &
         body,
         cseq: message.cseq().map_or(0, |cseq| cseq.number),
         asked: Asked::of(message),
-        give_up_at: step.now + LIFETIME,
+        give_up_at: step.now + patience(by),
     });
     step.event(match sdp {
         Some(sdp) => Event::Offered { dialog, sdp },

@@ -10,6 +10,10 @@ use crate::{Destination, Method, Source, Transmit};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DialogId(pub u64);
 
+/// Somebody who is told of a state, by NOTIFY, until it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub u64);
+
 /// A request outside dialogs, numbered by the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
@@ -137,6 +141,12 @@ pub enum Event {
         /// The dialog.
         dialog: DialogId,
     },
+    /// The peer took back what [`Event::Offered`] or [`Event::OfferWanted`] told of, or nobody
+    /// answered it for half a minute: it needs no answer any more.
+    OfferWithdrawn {
+        /// The dialog.
+        dialog: DialogId,
+    },
     /// The peer answered an offer of ours.
     OfferAnswered {
         /// The dialog.
@@ -150,6 +160,21 @@ pub enum Event {
         dialog: DialogId,
         /// 300 or more, or 200 when the answer held no session description.
         code: u16,
+    },
+    /// The peer asks us to call somebody (REFER): the owner calls `accept_referral` or
+    /// `refuse_referral`.
+    Referred {
+        /// The dialog.
+        dialog: DialogId,
+        /// What it asks for.
+        referral: Box<Referral>,
+    },
+    /// News of a subscription that `subscribe` made.
+    Subscription {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// What happened to it.
+        news: SubscriptionNews,
     },
     /// An INFO, already answered.
     Info {
@@ -176,6 +201,15 @@ pub enum Event {
         /// What it said.
         answer: Reply,
     },
+}
+
+/// What became of an offer that was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// The peer never hears of it.
+    Done,
+    /// It is on its way, or has been answered: its end is told.
+    TooLate,
 }
 
 /// Why a dialog is over.
@@ -352,6 +386,61 @@ pub struct Reply {
     pub seen_as: Option<SocketAddr>,
     /// How the series goes on.
     pub series: Series,
+}
+
+/// What a REFER asks for (RFC 3515).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// Whom to call: the address of the Refer-To header without the headers in it.
+    pub refer_to: String,
+    /// The dialog that the new call takes the place of (RFC 3891): an attended transfer.
+    pub replaces: Option<Replaces>,
+    /// The Referred-By header (RFC 3892), as it came.
+    pub referred_by: Option<String>,
+}
+
+/// The dialog that a call takes the place of (RFC 3891), as the sender of the header sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaces {
+    /// Its Call-ID.
+    pub call_id: String,
+    /// The tag of the side that is asked to replace it: ours, if it is a dialog of ours.
+    pub to_tag: String,
+    /// The tag of the other side.
+    pub from_tag: String,
+    /// Which dialogs may be replaced.
+    pub scope: ReplaceScope,
+}
+
+/// Which dialogs a Replaces header means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplaceScope {
+    /// Any.
+    Any,
+    /// Only one that is not answered yet (`early-only`): a pickup must not break into a call.
+    EarlyOnly,
+}
+
+/// What happened to a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubscriptionNews {
+    /// It was prolonged, or asked for the state: the owner calls `notify` with the whole of it.
+    Refreshed,
+    /// It is over; nothing comes after that.
+    Ended(SubscriptionEnd),
+}
+
+/// Why a subscription is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionEnd {
+    /// The subscriber wants no more.
+    Unsubscribed,
+    /// It was not prolonged.
+    Expired,
+    /// The subscriber does not know it any more, or cannot be reached.
+    Lost,
+    /// The same subscriber has subscribed to the same again, or to too much.
+    Displaced,
 }
 
 /// The Reason header (RFC 3326).

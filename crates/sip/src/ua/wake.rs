@@ -6,7 +6,7 @@ use super::call::{
 };
 use super::ours::REFRESH_AGAIN;
 use super::step::Step;
-use super::types::{Answer, DialogId, EndCause};
+use super::types::{DialogId, EndCause};
 use crate::session_timer::Due;
 use crate::transaction::server_invite::Input;
 
@@ -95,7 +95,8 @@ impl Ua {
         if let Exchange::Theirs(theirs) = &talking.exchange
             && theirs.give_up_at <= step.now
         {
-            self.refuse_theirs(&mut talking, Answer::code(500), step);
+            let answer = self.come_again();
+            self.withdrawn(&mut talking, answer, step);
         }
         self.go_on(&mut talking, step);
         Phase::Talking(talking)

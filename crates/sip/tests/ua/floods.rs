@@ -5,7 +5,7 @@ use std::time::Duration;
 use sip::{Answer, Counts, DialogId, Event, Limits, Name, Transport};
 
 use crate::asked::{INVITE, inside, with};
-use crate::wire::Wire;
+use crate::wire::{PeerAnswer, Wire};
 
 #[test]
 fn full_tables_shed_new_calls_and_keep_the_old() {
@@ -121,4 +121,59 @@ fn other_requests_leave_half_of_the_table_to_calls() {
     }
     assert_eq!(wire.ua.counts().server_transactions, 5);
     assert_eq!(wire.hears(INVITE), [""; 0]);
+}
+
+#[test]
+fn one_call_gets_no_more_room_than_a_call_needs() {
+    let mut wire = Wire::new();
+    let (dialog, tag) = wire.is_called(INVITE);
+    wire.hears(&inside("ACK", 10, &tag));
+    let mut refused = 0;
+    for number in 11..411 {
+        let method = if number % 2 == 0 { "INFO" } else { "INVITE" };
+        let body = "\nContent-Type: application/sdp\n\noffer";
+        let names = wire.hears(&(inside(method, number, &tag) + body));
+        if method == "INVITE" && names.is_empty() {
+            wire.does(|ua, now, _| ua.answer(now, dialog, b"answer".to_vec()));
+            wire.hears(&inside("ACK", number, &tag));
+        } else if names != ["200 INFO"] {
+            assert_eq!(names, [format!("500 {method}")]);
+            assert!(!wire.last().header(Name::RetryAfter).is_empty());
+            refused += 1;
+        }
+    }
+    // The INVITE of the call is one of the hundred.
+    assert_eq!(refused, 400 - 99);
+    assert_eq!(wire.ua.counts().server_transactions, 100);
+    // Half a minute later there is room again, and the call can end at any time.
+    wire.waits(Duration::from_secs(33));
+    assert_eq!(wire.hears(&inside("INFO", 500, &tag)), ["200 INFO"]);
+    assert_eq!(wire.hears(&inside("BYE", 501, &tag)), ["200 BYE"]);
+}
+
+#[test]
+fn our_requests_of_one_call_are_bounded() {
+    let mut wire = Wire::new();
+    let (dialog, tag) = wire.is_called(INVITE);
+    wire.hears(&inside("ACK", 10, &tag));
+    let accepted = PeerAnswer {
+        status: "200 OK",
+        more: "Content-Type: application/sdp\n\nanswer",
+        ..PeerAnswer::default()
+    };
+    for number in 0..150 {
+        wire.does(|ua, now, _| ua.info(now, dialog, "application/dtmf-relay", Vec::new()));
+        let names = wire.does(|ua, now, _| ua.offer(now, dialog, b"offer".to_vec()));
+        if number < 50 {
+            assert_eq!(names, ["INVITE"]);
+            wire.is_answered("INVITE", &accepted);
+        } else {
+            assert_eq!(names, [""; 0]);
+            let expect = Event::OfferRefused { dialog, code: 500 };
+            assert_eq!(wire.events.last(), Some(&expect));
+        }
+    }
+    assert_eq!(wire.ua.counts().client_transactions, 100);
+    let names = wire.does(|ua, now, _| ua.hang_up(now, dialog, None));
+    assert_eq!(names, ["BYE"]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip::{DialogId, EndCause, Event, Name};
+use sip::{DialogId, EndCause, Event, Name, Withdrawal};
 
 use crate::wire::{PeerAnswer, Wire};
 use crate::world::{World, invite, open};
@@ -434,11 +434,32 @@ fn a_cancelled_reinvite_leaves_the_call() {
         .replace("INVITE", "CANCEL")
         .replace("bKCANCEL", "bKINVITE");
     assert_eq!(wire.hears(&cancel), ["200 CANCEL", "487 INVITE"]);
+    assert_eq!(wire.events[2..], [Event::OfferWithdrawn { dialog }]);
     assert_eq!(
         wire.does(|ua, now, _| ua.answer(now, dialog, b"late".to_vec())),
         [""; 0]
     );
     assert_eq!(wire.ua.counts().dialogs, 1);
+}
+
+#[test]
+fn an_offer_that_nobody_answers_is_refused_and_forgotten() {
+    let (mut wire, dialog) = made("");
+    wire.hears(&theirs(&wire, "UPDATE", 1, SDP));
+    assert_eq!(wire.waits(seconds(23)), [""; 0]);
+    assert_eq!(wire.waits(seconds(2)), ["500 UPDATE"]);
+    assert!(!wire.last().header(Name::RetryAfter).is_empty());
+    assert_eq!(wire.events[2..], [Event::OfferWithdrawn { dialog }]);
+}
+
+#[test]
+fn an_offer_is_taken_back_as_long_as_it_waits() {
+    let (mut wire, dialog) = made("");
+    wire.does(|ua, now, _| ua.offer(now, dialog, b"one".to_vec()));
+    assert_eq!(wire.ua.withdraw_offer(dialog), Withdrawal::TooLate);
+    wire.does(|ua, now, _| ua.offer(now, dialog, b"two".to_vec()));
+    assert_eq!(wire.ua.withdraw_offer(dialog), Withdrawal::Done);
+    assert_eq!(wire.ua.withdraw_offer(dialog), Withdrawal::TooLate);
 }
 
 #[test]

@@ -420,7 +420,7 @@ pub(crate) fn invite(to: Destination) -> Invite {
 /// The dialog an event tells of.
 pub(crate) fn dialog_of(event: &Event) -> Option<DialogId> {
     match event {
-        Event::Request(_) | Event::Response { .. } => None,
+        Event::Request(_) | Event::Response { .. } | Event::Subscription { .. } => None,
         Event::Provisional { dialog, .. }
         | Event::Accepted { dialog, .. }
         | Event::Refused { dialog, .. }
@@ -430,6 +430,8 @@ pub(crate) fn dialog_of(event: &Event) -> Option<DialogId> {
         | Event::OfferWanted { dialog }
         | Event::OfferAnswered { dialog, .. }
         | Event::OfferRefused { dialog, .. }
+        | Event::OfferWithdrawn { dialog }
+        | Event::Referred { dialog, .. }
         | Event::Info { dialog, .. }
         | Event::Ended { dialog, .. } => Some(*dialog),
     }
