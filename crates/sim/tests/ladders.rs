@@ -1,43 +1,14 @@
 //! Calls as ladders: what is said between phones, node and carriers, and what is remembered of it.
 //! They are documentation; review a changed one like code.
 
+mod common;
+
 use std::time::Duration;
 
 use sim::scenario::Scenario;
 use sim::{Call, Reception, Talk, Then};
 
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// A call that is hung up by the caller three seconds after its answer.
-fn call(dialled: &str) -> Call {
-    Call {
-        dialled: dialled.to_owned(),
-        caller: None,
-        patience: secs(60),
-        talk: Talk {
-            hangs_up_after: Some(secs(3)),
-            ..Talk::default()
-        },
-    }
-}
-
-/// A call of a stranger to the main number.
-fn from_outside() -> Call {
-    Call {
-        caller: Some("+61300000000".to_owned()),
-        ..call("61298765432")
-    }
-}
-
-fn answers(after: Duration) -> Reception {
-    Reception::answers(after, Talk::default())
-}
+use crate::common::{answers, call, from_outside, millis, secs};
 
 /// Runs the story, holds it against every rule, and gives its ladder.
 #[track_caller]

@@ -1,42 +1,12 @@
 //! What a node must do in situations that are worth a name.
 
-use std::time::Duration;
+mod common;
 
 use pbx::draft::Register;
 use sim::scenario::{Connection, Scenario, Setting};
 use sim::{Call, Reception, Talk, Then, Weather};
 
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// A call that is hung up by the caller three seconds after its answer.
-fn call(dialled: &str) -> Call {
-    Call {
-        dialled: dialled.to_owned(),
-        caller: None,
-        patience: secs(60),
-        talk: Talk {
-            hangs_up_after: Some(secs(3)),
-            ..Talk::default()
-        },
-    }
-}
-
-fn from_outside() -> Call {
-    Call {
-        caller: Some("+61300000000".to_owned()),
-        ..call("61298765432")
-    }
-}
-
-fn answers(after: Duration) -> Reception {
-    Reception::answers(after, Talk::default())
-}
+use crate::common::{answers, call, from_outside, millis, secs};
 
 fn ring_for_ever() -> Reception {
     Reception::rings(Then::Ignore)
