@@ -32,7 +32,7 @@ use crate::ready::{Part, Readiness};
 use crate::record::Recorder;
 use crate::rtp::{self, RtpSettings};
 use crate::settings::Settings;
-use crate::{api, inbox, observe};
+use crate::{api, inbox, observe, retention};
 
 /// Where a running server listens, as written to `run.json` in the data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +110,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     });
     let visitors = common.open_door(settings, &door)?;
     let follow = common.runtime.spawn(follow_wall_time(common.clock.clone()));
+    let forget = common.forget(settings, &ledger);
     common.readiness.found(Part::Start);
     let run_file = settings.data_dir.join("run.json");
     write_whole(&run_file, &serde_json::to_vec(&listening)?)?;
@@ -122,7 +123,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         ledger_thread,
         stop,
         delivery,
-        tasks: vec![api, visitors, follow],
+        tasks: vec![api, visitors, follow, forget],
         runtime: common.runtime,
         run_file,
     })
@@ -246,6 +247,13 @@ impl Common {
         let router = api::router(parts, &settings.http);
         let serve = api::serve::serve(listener, router, Arc::clone(&self.metrics), stopped);
         Ok((local, self.runtime.spawn(serve)))
+    }
+
+    /// Starts forgetting what is old.
+    fn forget(&self, settings: &Settings, ledger: &Ledger) -> tokio::task::JoinHandle<()> {
+        let (clock, live) = (self.clock.clone(), self.live.clone());
+        let forget = retention::run(settings.retention.clone(), clock, live, ledger.clone());
+        self.runtime.spawn(forget)
     }
 
     /// Opens the control socket.

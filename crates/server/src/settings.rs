@@ -45,6 +45,8 @@ pub struct Settings {
     pub http: Http,
     /// Webhook delivery.
     pub hooks: Hooks,
+    /// What is kept how long.
+    pub retention: Retention,
 }
 
 /// Signalling.
@@ -123,6 +125,18 @@ pub struct Hooks {
     pub timeout_seconds: u32,
     /// Time-out of recording and voicemail deliveries.
     pub recording_timeout_seconds: u32,
+}
+
+/// Days after which something is forgotten; 0 means never.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Retention {
+    /// Calls as the API lists them, with all that is known of them.
+    pub calls_days: u32,
+    /// What happened in a call, step by step.
+    pub events_days: u32,
+    /// Webhooks that were delivered or given up.
+    pub deliveries_days: u32,
 }
 
 /// One listening address or several: a string (commas between) or a list.
@@ -228,6 +242,7 @@ impl Default for Settings {
             rtp: Rtp::default(),
             http: Http::default(),
             hooks: Hooks::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -288,6 +303,16 @@ impl Default for Hooks {
             ca_file: PathBuf::new(),
             timeout_seconds: 30,
             recording_timeout_seconds: 330,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            calls_days: 0,
+            events_days: 0,
+            deliveries_days: 30,
         }
     }
 }

@@ -254,6 +254,11 @@ impl Keeper {
                 // Who asked may have gone; the account is saved all the same.
                 reply.send(saved).ok();
             }
+            Order::Erase { what, limit, reply } => {
+                let erased = self.writer.erase(what, limit);
+                // Who asked may have been stopped; the rest is forgotten after the next start.
+                reply.send(erased).ok();
+            }
         }
     }
 
@@ -276,7 +281,7 @@ pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch,
 }
 
 /// What closes the open calls of one account after a fault of ours.
-fn lost_by_fault(fold: &Fold, account: AccountId, at: Time) -> Vec<Event> {
+pub(super) fn lost_by_fault(fold: &Fold, account: AccountId, at: Time) -> Vec<Event> {
     let mut events = fold.close_lost(at);
     events.retain(|event| event.account == account);
     for event in &mut events {

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 
 use clock::Time;
 use pbx::{AccountId, Event};
-use store::{AccountDocument, AttemptResult, Part, Reader, StoreError, Writer};
+use store::{AccountDocument, AttemptResult, Erase, Part, Reader, StoreError, Writer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -113,18 +113,30 @@ impl Ledger {
         name: String,
         document: Vec<u8>,
         at: Time,
-    ) -> Result<AccountDocument, SaveError> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.push_order(Order::Save {
+    ) -> Result<AccountDocument, OrderError> {
+        let order = |reply| Order::Save {
             name,
             document,
             at,
             reply,
-        });
-        answer
-            .await
-            .map_err(|_| SaveError::Stopped)?
-            .map_err(SaveError::Store)
+        };
+        self.order(order).await
+    }
+
+    /// Forgets at most `limit` things, between two commits; how many it were.
+    pub async fn erase(&self, what: Erase, limit: u32) -> Result<u64, OrderError> {
+        let order = |reply| Order::Erase { what, limit, reply };
+        self.order(order).await
+    }
+
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Order,
+    ) -> Result<T, OrderError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push_order(order(reply));
+        let obeyed = answer.await.map_err(|_| OrderError::Stopped)?;
+        obeyed.map_err(OrderError::Store)
     }
 
     /// Commits what waits and ends the thread.
@@ -133,11 +145,11 @@ impl Ledger {
     }
 }
 
-/// Why an account was not saved.
+/// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum SaveError {
+pub enum OrderError {
     /// The store refused.
-    #[error("the store did not keep the account")]
+    #[error("the store did not do it")]
     Store(#[source] StoreError),
     /// The server is being stopped.
     #[error("the server is being stopped")]

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clock::Time;
 use pbx::{AccountId, Event, Trigger};
-use store::{AccountDocument, AttemptResult, Part, StoreError};
+use store::{AccountDocument, AttemptResult, Erase, Part, StoreError};
 use tokio::sync::oneshot;
 
 use crate::hooks::lanes::EndpointKey;
@@ -29,6 +29,11 @@ pub(super) enum Order {
         document: Vec<u8>,
         at: Time,
         reply: oneshot::Sender<Result<AccountDocument, StoreError>>,
+    },
+    Erase {
+        what: Erase,
+        limit: u32,
+        reply: oneshot::Sender<Result<u64, StoreError>>,
     },
 }
 

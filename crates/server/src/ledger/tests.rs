@@ -204,32 +204,58 @@ fn a_fetch_sees_every_result_recorded_before_it() {
 }
 
 #[test]
-fn the_calls_of_an_account_that_failed_end_with_that_cause() {
-    let mut world = world(crm());
+fn the_calls_of_an_account_that_failed_end_once() {
+    let world = world(crm());
+    let (mine, others) = (CallId(7), CallId(8));
+    let mut events = call_events(mine);
+    let late = events.split_off(3);
+    world.ledger.push(events);
+    let of_others = call_events(others).into_iter().take(2);
+    world.ledger.push(of_others.map(|event| Event {
+        account: AccountId(2),
+        ..event
+    }));
+    // Call control fails twice, and what it had told before the first time comes late.
+    let failed_at = START + Duration::from_secs(10);
+    world.ledger.close_calls(ACCOUNT, failed_at);
     world
         .ledger
-        .push(call_events(CallId(7)).into_iter().take(3));
-    world
-        .ledger
-        .close_calls(ACCOUNT, START + Duration::from_secs(10));
-    let mut triggers = Vec::new();
-    while triggers.len() < 2 {
-        triggers.extend(
-            world
-                .deliveries()
-                .into_iter()
-                .map(|delivery| delivery.trigger),
-        );
-    }
+        .close_calls(ACCOUNT, failed_at + Duration::from_secs(1));
+    world.ledger.push(late);
+    let folder = world.end();
+    let (writer, reader) = open(&folder);
+    let open = writer.open_call_events().unwrap();
+    assert!(!open.is_empty() && open.iter().all(|event| event.call == others));
+    let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+    assert_eq!(page.total, 1);
+    assert_eq!(page.rows[0].ended_at, Some(failed_at));
+    let part = Part::After(store::DeliveryId(0));
+    let told = reader.pending(ACCOUNT, "crm", part, 10).unwrap().deliveries;
+    let triggers: Vec<Trigger> = told.iter().map(|delivery| delivery.trigger).collect();
     assert_eq!(
         triggers,
         [Trigger::UserInbound, Trigger::UserInboundCompleted]
     );
-    let folder = world.end();
-    let (writer, reader) = open(&folder);
-    assert!(writer.open_call_events().unwrap().is_empty());
-    let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
-    assert_eq!(page.rows[0].ended_at, Some(START + Duration::from_secs(10)));
+}
+
+#[test]
+fn a_fault_of_ours_is_the_cause_that_is_kept() {
+    let mut fold = pbx::cdr::Fold::new();
+    for event in call_events(CallId(7)).into_iter().take(3) {
+        fold.apply(&event);
+    }
+    let events = keeper::lost_by_fault(&fold, ACCOUNT, START);
+    let ended = Fact::Ended {
+        cause: HangupCause::AccountFault,
+    };
+    assert_eq!(events.last().map(|event| &event.fact), Some(&ended));
+    let ends = events.iter().filter(|event| event.fact == ended);
+    assert_eq!(ends.count(), 1);
+    for event in &events {
+        fold.apply(event);
+    }
+    assert!(keeper::lost_by_fault(&fold, ACCOUNT, START).is_empty());
+    assert!(keeper::lost_by_fault(&fold, AccountId(2), START).is_empty());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod api;
 mod audio;
 mod inbound;
 mod internal;
+mod kept;
 mod kills;
 mod load;
 mod outage;

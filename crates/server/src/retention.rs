@@ -1,0 +1,115 @@
+//! Forgetting what is older than the operator wants to keep, in small steps between commits, so that
+//! calls do not wait for it.
+
+use std::time::Duration;
+
+use clock::Time;
+use store::Erase;
+
+use crate::clock::Clock;
+use crate::directory::{Directory, Live};
+use crate::ledger::{Ledger, OrderError};
+use crate::settings::Retention;
+
+/// How often what has become old is looked for; first at the start.
+const EVERY: Duration = Duration::from_hours(1);
+/// Things forgotten in one transaction: some milliseconds of the ledger's thread.
+const STEP: u32 = 200;
+/// Pause between two steps. The ledger has the greater part of the time for events.
+const PAUSE: Duration = Duration::from_millis(50);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Forgets until it is aborted; it may be at any time.
+pub async fn run(settings: Retention, clock: Clock, accounts: Live, ledger: Ledger) {
+    loop {
+        let old = old(&settings, clock.now(), &accounts.current());
+        if let Err(error) = forget_all(&ledger, old).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "not everything that is old was forgotten");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// What is to be forgotten now.
+fn old(settings: &Retention, now: Time, directory: &Directory) -> Vec<Erase> {
+    let before = |days: u32| {
+        let kept = DAY * days;
+        (days > 0).then(|| Time::ZERO + now.since(Time::ZERO).saturating_sub(kept))
+    };
+    let calls = before(settings.calls_days);
+    let of_accounts = directory.plans().filter_map(|plan| {
+        Some(Erase::UserCalls {
+            account: plan.account,
+            before: calls?,
+        })
+    });
+    let mut old: Vec<Erase> = of_accounts.collect();
+    // Of a call that is forgotten nothing stays, also when it never rang a user and has no row.
+    let events = before(settings.events_days).max(calls);
+    old.extend(events.map(|before| Erase::Events { before }));
+    let deliveries = before(settings.deliveries_days);
+    old.extend(deliveries.map(|before| Erase::Deliveries { before }));
+    old
+}
+
+async fn forget_all(ledger: &Ledger, old: Vec<Erase>) -> Result<(), OrderError> {
+    for what in old {
+        let forgotten = forget(ledger, what).await?;
+        if forgotten > 0 {
+            tracing::info!(?what, forgotten, "what is old was forgotten");
+        }
+    }
+    Ok(())
+}
+
+/// Steps until one finds less than it may take.
+async fn forget(ledger: &Ledger, what: Erase) -> Result<u64, OrderError> {
+    let mut forgotten = 0;
+    loop {
+        let step = ledger.erase(what, STEP).await?;
+        forgotten += step;
+        if step < STEP.into() {
+            return Ok(forgotten);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::tests::{ACCOUNT, directory};
+
+    fn day(number: u64) -> Time {
+        Time::from_secs(number * DAY.as_secs())
+    }
+
+    #[test]
+    fn what_is_older_than_its_days_is_old() {
+        let directory = directory(&serde_json::json!([]));
+        let calls = |before| Erase::UserCalls {
+            account: ACCOUNT,
+            before,
+        };
+        let events = |before| Erase::Events { before };
+        let deliveries = |before| Erase::Deliveries { before };
+        let cases = [
+            ((0, 0, 0), vec![]),
+            ((0, 0, 30), vec![deliveries(day(70))]),
+            ((0, 10, 0), vec![events(day(90))]),
+            ((40, 0, 0), vec![calls(day(60)), events(day(60))]),
+            ((40, 10, 0), vec![calls(day(60)), events(day(90))]),
+            ((10, 40, 0), vec![calls(day(90)), events(day(90))]),
+            ((0, 0, 1_000), vec![deliveries(day(0))]),
+        ];
+        for ((calls_days, events_days, deliveries_days), expect) in cases {
+            let settings = Retention {
+                calls_days,
+                events_days,
+                deliveries_days,
+            };
+            assert_eq!(old(&settings, day(100), &directory), expect, "{settings:?}");
+        }
+    }
+}
