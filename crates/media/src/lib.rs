@@ -6,16 +6,21 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod codec;
+pub mod dtmf;
 pub mod latch;
 pub mod leg;
+pub mod listener;
+pub mod mix;
 pub mod path;
 pub mod payload;
+pub mod player;
 pub mod record;
 pub mod rtp;
 pub mod sdp;
 pub mod sound;
 #[cfg(test)]
 mod testing;
+pub mod tone;
 
 pub use codec::{Codec, Format};
 pub use latch::Latch;

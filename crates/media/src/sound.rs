@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, Encoder, Rate};
 
 /// The length of every frame we send, in milliseconds (RFC 3551 §4.2).
 pub const FRAME_MS: u16 = 20;
@@ -36,6 +36,19 @@ struct Frames {
 }
 
 impl Sound {
+    /// Encodes audio of that rate, up to [`MAX_SOUND_FRAMES`]; the last frame is filled up with silence.
+    /// What of `codecs` carries no voice is left out.
+    pub fn encode(samples: &[i16], rate: Rate, codecs: &[Codec]) -> Self {
+        let samples = samples
+            .get(..MAX_SOUND_FRAMES * rate.frame_samples())
+            .unwrap_or(samples);
+        let encode = |codec: &Codec| Some((*codec, Frames::encode(samples, rate, *codec)?));
+        Self {
+            frames: samples.len().div_ceil(rate.frame_samples()),
+            encodings: codecs.iter().filter_map(encode).collect(),
+        }
+    }
+
     /// How many frames it has.
     pub fn frames(&self) -> usize {
         self.frames
@@ -58,6 +71,21 @@ impl Sound {
         let before = index.checked_sub(1);
         let start = before.map_or(Some(0), |before| frames.ends.get(before).copied())?;
         frames.bytes.get(start as usize..end)
+    }
+}
+
+impl Frames {
+    fn encode(samples: &[i16], rate: Rate, codec: Codec) -> Option<Self> {
+        let mut encoder = Encoder::new(codec, rate)?;
+        let mut frames = Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        };
+        for frame in samples.chunks(rate.frame_samples()) {
+            encoder.encode(frame, &mut frames.bytes);
+            frames.ends.push(u32::try_from(frames.bytes.len()).ok()?);
+        }
+        Some(frames)
     }
 }
 

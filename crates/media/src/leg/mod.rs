@@ -13,7 +13,8 @@ use crate::latch::{Latching, Verdict};
 use crate::path::{LegReport, MediaEvent, PathId, Remote};
 use crate::payload::{Payload, PayloadMap};
 use crate::rtp::{
-    Arrival, KeyPress, Kind, Packet, Reception, TelephoneEvents, kind, rtcp_packets, set_payload,
+    Arrival, KeyPress, Kind, Numbers, Outgoing, Packet, Press, Reception, TelephoneEvents, kind,
+    rtcp_packets, set_payload,
 };
 use crate::sdp::Direction;
 use watch::{Told, Watch};
@@ -61,7 +62,8 @@ pub struct Leg {
     heard: Time,
     /// The payload of the last packet, so that the usual packet needs no search.
     recent: Option<Payload>,
-    outgoing: PayloadMap,
+    onward: PayloadMap,
+    outgoing: Outgoing,
     reception: Reception,
     events: TelephoneEvents,
     watch: Watch,
@@ -112,7 +114,8 @@ impl Leg {
             totals: LegReport::default(),
             heard: now,
             recent: None,
-            outgoing: PayloadMap::IDENTITY,
+            onward: PayloadMap::IDENTITY,
+            outgoing: Outgoing::new(seed(path, now)),
             reception: Reception::default(),
             events: TelephoneEvents::default(),
             watch: Watch::off(now),
@@ -147,8 +150,67 @@ impl Leg {
     }
 
     /// How this peer's payload numbers change on the way to the other leg.
-    pub fn set_outgoing(&mut self, map: PayloadMap) {
-        self.outgoing = map;
+    pub fn set_onward(&mut self, map: PayloadMap) {
+        self.onward = map;
+    }
+
+    /// The leg's path.
+    pub fn path(&self) -> PathId {
+        self.path
+    }
+
+    /// The voice format in which we speak to the peer, once it is known.
+    pub fn voice(&self) -> Option<Payload> {
+        self.payloads
+            .iter()
+            .find(|payload| payload.codec.is_voice())
+            .copied()
+    }
+
+    /// The peer's named events on the clock of that voice, if it knows them.
+    pub fn events_beside(&self, voice: Payload) -> Option<Payload> {
+        let is_event =
+            |payload: &&Payload| !payload.codec.is_voice() && payload.clock == voice.clock;
+        self.payloads.iter().find(is_event).copied()
+    }
+
+    /// Whether the peer presses keys as named events, so that tones need not be listened for.
+    pub fn knows_events(&self) -> bool {
+        self.payloads
+            .iter()
+            .any(|payload| !payload.codec.is_voice())
+    }
+
+    /// What the last packet from the peer was negotiated to be.
+    pub fn heard_payload(&self) -> Option<Payload> {
+        self.recent
+    }
+
+    /// Somebody else speaks to the peer from now on.
+    pub fn switch_speaker(&mut self) {
+        self.outgoing.switch();
+    }
+
+    /// Whether the peer is passed packets as they came, so that it understands reports about them.
+    pub fn hears_directly(&self) -> bool {
+        self.outgoing.is_direct()
+    }
+
+    /// Numbers another leg's packet, whose clock is `clock`, for the peer.
+    pub fn number_relayed(&mut self, now: Time, clock: u32, datagram: &mut [u8]) {
+        self.outgoing.relay(now, clock, datagram);
+    }
+
+    /// Writes the header of 20 ms of our voice into the first 12 bytes of `packet`.
+    pub fn number_voice(&mut self, now: Time, voice: Payload, packet: &mut [u8]) {
+        let numbers = self.outgoing.voice(now, voice.clock);
+        write_header(numbers, voice, packet);
+    }
+
+    /// Writes the header of a packet about a key that we press.
+    pub fn number_event(&mut self, now: Time, events: Payload, press: Press, packet: &mut [u8]) {
+        let numbers = self.outgoing.event(now, events.clock, press);
+        write_header(numbers, events, packet);
     }
 
     /// Begins, changes or ends the watch for silence.
@@ -346,7 +408,8 @@ impl Leg {
         }
     }
 
-    fn press(&mut self, key: KeyPress, events: &mut Vec<MediaEvent>) {
+    /// A key was pressed: told and kept.
+    pub fn press(&mut self, key: KeyPress, events: &mut Vec<MediaEvent>) {
         if self.totals.dtmf.len() < LegReport::MAX_DTMF_DIGITS {
             self.totals.dtmf.push(key.digit);
         }
@@ -359,11 +422,11 @@ impl Leg {
     }
 
     fn renumber(&self, datagram: &mut [u8]) {
-        if self.outgoing.is_identity() {
+        if self.onward.is_identity() {
             return;
         }
         if let Some(number) = datagram.get(1) {
-            set_payload(datagram, self.outgoing.apply(number & 0x7f));
+            set_payload(datagram, self.onward.apply(number & 0x7f));
         }
     }
 
@@ -371,6 +434,21 @@ impl Leg {
         self.count_dropped();
         Heard::Nothing
     }
+}
+
+fn write_header(numbers: Numbers, payload: Payload, packet: &mut [u8]) {
+    if let Some(header) = packet.first_chunk_mut() {
+        *header = numbers.header(payload.number);
+    }
+}
+
+/// What a stranger cannot know: when the path was opened, to the microsecond, well mixed.
+fn seed(path: PathId, now: Time) -> u64 {
+    let mut seed = path.to_bits() ^ now.as_micros().rotate_left(32);
+    for factor in [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb] {
+        seed = (seed ^ (seed >> 31)).wrapping_mul(factor);
+    }
+    seed ^ (seed >> 31)
 }
 
 /// An address that packets can be sent to: a peer on hold may announce `0.0.0.0`.

@@ -132,7 +132,7 @@ fn payload_numbers_change_only_if_mapped() {
     let mut packet = rtp(101, 1, &[11, 0x80, 3, 0x20]);
     hears(&mut leg, ANNOUNCED, &mut packet);
     assert_eq!(packet[1], 101);
-    leg.set_outgoing(PayloadMap::of(&[(101, 96)]));
+    leg.set_onward(PayloadMap::of(&[(101, 96)]));
     hears(&mut leg, ANNOUNCED, &mut packet);
     assert_eq!(packet[1], 96);
 }

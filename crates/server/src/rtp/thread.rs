@@ -366,7 +366,7 @@ impl MediaThread {
             };
             if let Some(path) = self.relay.paths.find(id) {
                 path.peer = Some(other.slot());
-                path.leg.set_outgoing(map);
+                path.leg.set_onward(map);
             }
         }
     }
