@@ -1,0 +1,23 @@
+//! Sound files in and out: uploads, prompts, tones, music on hold, recordings.
+//!
+//! Bytes go in and bytes come out; no file is opened here. What a phone hears is made ready ahead, as
+//! linear audio that [`media`] encodes; nothing in this crate runs in a media thread.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "samples and their counts are far from where a cast between numbers loses anything"
+)]
+
+pub mod level;
+#[cfg(feature = "mp3")]
+pub mod mp3;
+mod pcm;
+mod resample;
+pub mod spectrum;
+pub mod upload;
+pub mod wav;
+
+pub use pcm::Pcm;
+pub use upload::{UploadError, UploadLimits};
