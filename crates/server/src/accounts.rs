@@ -11,6 +11,7 @@ use store::AccountDocument;
 use crate::account::{self, Seal};
 use crate::directory::Directory;
 use crate::hooks::guard::Guard;
+use crate::nearest;
 
 /// A document and what it means.
 #[derive(Clone, Debug)]
@@ -92,6 +93,7 @@ impl Accounts {
             .compile(account, 0)
             .map_err(|problems| refuse(&problems))?;
         let mut problems = self.refused_urls(&plan);
+        problems.extend(unknown_time_zone(&plan.time_zone));
         problems.extend(directory.plans().flat_map(|other| plan.clashes_with(other)));
         if !problems.is_empty() {
             return Err(refuse(&problems));
@@ -128,6 +130,22 @@ impl Accounts {
             .filter_map(refused)
             .collect()
     }
+}
+
+/// A name that looks like a time zone's, but is none.
+fn unknown_time_zone(name: &str) -> Option<Problem> {
+    let known = jiff::tz::db();
+    known.get(name).err()?;
+    let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
+    let nearest = nearest::nearest(name, names.iter().map(String::as_str));
+    Some(Problem {
+        path: "time_zone".to_owned(),
+        rule: format!(
+            "there is no time zone `{name}`{}",
+            nearest::suggestion(nearest)
+        ),
+        severity: Severity::Error,
+    })
 }
 
 /// The account's name in a document, as far as it can be read.

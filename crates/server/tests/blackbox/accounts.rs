@@ -43,6 +43,11 @@ fn a_mistake_is_named_with_its_line_and_rule() {
             "user_inbound_answered",
         ),
         ("country: AU", "country: XX", "XX"),
+        (
+            "time_zone: Australia/Sydney",
+            "time_zone: Australia/Sidney",
+            "there is no time zone `Australia/Sidney`, did you mean `Australia/Sydney`?",
+        ),
     ];
     for (right, wrong, named) in mistakes {
         let text = example().replacen(right, wrong, 1);
