@@ -5,6 +5,7 @@
 //! receiver's, calls from the API. What is not as it should be makes the demo fail.
 
 mod audio;
+mod json;
 mod ladder;
 mod phone;
 mod receiver;
@@ -14,14 +15,14 @@ mod stage;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::ladder::Who;
 use self::phone::Order;
@@ -35,13 +36,22 @@ use crate::settings::{Hooks, Http, Listen, Settings, Sip};
 pub fn run(keep: bool) -> anyhow::Result<()> {
     let folder = Folder::create(keep)?;
     let server = serve::start(&settings(&folder)?)?;
-    let outcome = play(&server, &folder);
+    let interrupted = server.runtime().spawn(interrupted(folder.path.clone()));
+    let outcome = play(&server, &folder, &interrupted);
     let stopped = server.stop(Duration::ZERO);
     drop(folder);
     outcome.and(stopped)
 }
 
-fn play(server: &Server, folder: &Folder) -> anyhow::Result<()> {
+/// Ends the process when it is told to while calls are played: the folder goes, the rest is not
+/// worth finishing.
+async fn interrupted(folder: PathBuf) -> anyhow::Result<()> {
+    Told::listen()?.wait().await;
+    remove(&folder);
+    std::process::exit(INTERRUPTED)
+}
+
+fn play(server: &Server, folder: &Folder, interrupted: &Interrupted) -> anyhow::Result<()> {
     let listening = server.listening();
     let carrier = phone::port(CARRIER.into())?;
     let (receiver, webhooks) = receiver::start()?;
@@ -72,7 +82,7 @@ fn play(server: &Server, folder: &Folder) -> anyhow::Result<()> {
         );
     }
     if folder.keep {
-        stay(server, &stage, webhooks, &key)?;
+        stay(server, &stage, webhooks, &key, interrupted)?;
     } else {
         say(
             "\nEverything happened as it should. `demo --keep` leaves the server running, for your own phone and curl.",
@@ -132,7 +142,7 @@ fn show_webhooks(stage: &mut Stage, webhooks: &mpsc::Receiver<Webhook>) -> anyho
     title("Webhooks, as the receiver got them")?;
     let came = collect(webhooks);
     for webhook in &came {
-        say(&serde_json::to_string_pretty(&webhook.body)?)?;
+        say(&json::pretty(&webhook.body.text))?;
     }
     let with_token = came
         .iter()
@@ -199,17 +209,17 @@ fn show_calls(stage: &mut Stage, http: SocketAddr, key: &str) -> anyhow::Result<
     let (status, answer) = loop {
         // Rows are listed within a second of a call's end (contract §1.2).
         let (status, answer) = receiver::ask(http, path, key)?;
-        if rows(&answer).len() >= scenes::ROWS.len() || Instant::now() > deadline {
+        if rows(&answer.json).len() >= scenes::ROWS.len() || Instant::now() > deadline {
             break (status, answer);
         }
         std::thread::sleep(MOMENT);
     };
-    say(&serde_json::to_string_pretty(&answer)?)?;
+    say(&json::pretty(&answer.text))?;
     stage.check(
         status.contains(" 200 "),
         &format!("the API answers 200, it said {status}"),
     );
-    let mut found = rows(&answer);
+    let mut found = rows(&answer.json);
     found.sort_unstable();
     stage.check(
         found == scenes::ROWS,
@@ -240,6 +250,7 @@ fn stay(
     stage: &Stage,
     webhooks: mpsc::Receiver<Webhook>,
     key: &str,
+    interrupted: &Interrupted,
 ) -> anyhow::Result<()> {
     for who in [Who::Desk, Who::Mobile] {
         stage.order(who, Order::Register { seconds: 0 });
@@ -251,37 +262,59 @@ fn stay(
     let listening = server.listening();
     say(&format!(
         "Register a phone on this machine: user 1010-desk, password correct-horse, domain \
-         demo.example.com,\nserver (outbound proxy) {}, UDP or TCP{}.\nDial 1020 for Ann, or any number outside such as \
+         demo.example.com,\nserver (outbound proxy) {} over UDP{}.\nDial 1020 for Ann, or any number outside such as \
          0491 570 157: both answer with a tone (G.711 µ-law).\nWebhooks are printed here as they come. The API:\n\n    \
          curl -H 'token: {key}' 'http://{}/api/integration/v2/get-user-calls'\n",
         listening.sip_udp,
         listening
             .sip_tcp
-            .map_or_else(String::new, |tcp| format!(" (TCP: {tcp})")),
+            .map_or_else(String::new, |tcp| format!(", {tcp} over TCP")),
         listening.http,
     ))?;
     std::thread::Builder::new()
         .name("webhooks".to_owned())
         .spawn(move || print_all(&webhooks))?;
-    server.runtime().block_on(until_told(stage))
+    server.runtime().block_on(until_told(stage, interrupted))
 }
 
 /// Keeps Ann registered until the process is told to stop.
-async fn until_told(stage: &Stage) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn until_told(stage: &Stage, interrupted: &Interrupted) -> anyhow::Result<()> {
+    let mut told = Told::listen()?;
+    // From here on the end is an orderly one.
+    interrupted.abort();
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            () = told.wait() => return Ok(()),
             () = tokio::time::sleep(REFRESH) => stage.order(Who::Ann, Order::Register { seconds: REGISTRATION_SECONDS }),
+        }
+    }
+}
+
+/// The signals that tell a process to end.
+struct Told {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Told {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }
 
 fn print_all(webhooks: &mpsc::Receiver<Webhook>) {
     for webhook in webhooks {
-        if let Err(error) = say(&format!("{:#}", webhook.body)) {
+        if let Err(error) = say(&json::pretty(&webhook.body.text)) {
             tracing::warn!(%error, "a webhook could not be shown");
         }
     }
@@ -303,9 +336,13 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(%error, folder = %self.path.display(), "the demo's folder stays");
-        }
+        remove(&self.path);
+    }
+}
+
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        tracing::warn!(%error, folder = %folder.display(), "the demo's folder stays");
     }
 }
 
@@ -321,6 +358,11 @@ fn say(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "{text}").context("cannot print")
 }
 
+/// The task that ends the process when it is told to.
+type Interrupted = tokio::task::JoinHandle<anyhow::Result<()>>;
+
+/// What a shell reports of a process that was ended by Ctrl-C.
+const INTERRUPTED: i32 = 130;
 /// Carriers live apart from the phones, so that the trunk is known by its address.
 const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// What a phone asks for.

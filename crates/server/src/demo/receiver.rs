@@ -14,13 +14,30 @@ pub(super) struct Webhook {
     /// The header `X-Pbx-Token`.
     pub(super) token: Option<String>,
     /// The body.
-    pub(super) body: Value,
+    pub(super) body: Body,
+}
+
+/// JSON as it came, and as it is read.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// The text.
+    pub(super) text: String,
+    /// What it says.
+    pub(super) json: Value,
+}
+
+impl Body {
+    fn read(text: String) -> serde_json::Result<Self> {
+        let json = serde_json::from_str(&text)?;
+        Ok(Self { text, json })
+    }
 }
 
 impl Webhook {
     /// A field of the body that is text.
     pub(super) fn text(&self, field: &str) -> &str {
         self.body
+            .json
             .get(field)
             .and_then(Value::as_str)
             .unwrap_or_default()
@@ -53,9 +70,9 @@ fn receive(stream: TcpStream) -> anyhow::Result<Webhook> {
     let length = header(&head, "content-length")
         .context("no Content-Length")?
         .parse()?;
-    let mut body = Vec::new();
-    reader.by_ref().take(length).read_to_end(&mut body)?;
-    let body = serde_json::from_slice(&body).context("the body is not JSON")?;
+    let mut body = String::new();
+    reader.by_ref().take(length).read_to_string(&mut body)?;
+    let body = Body::read(body).context("the body is not JSON")?;
     let token = header(&head, "x-pbx-token").map(str::to_owned);
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     reader.into_inner().into_inner().write_all(answer)?;
@@ -77,8 +94,8 @@ fn header<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.trim())
 }
 
-/// Asks the API; status line and JSON of its answer.
-pub(super) fn ask(server: SocketAddr, path: &str, key: &str) -> anyhow::Result<(String, Value)> {
+/// Asks the API; status line and body of its answer.
+pub(super) fn ask(server: SocketAddr, path: &str, key: &str) -> anyhow::Result<(String, Body)> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
@@ -91,10 +108,8 @@ pub(super) fn ask(server: SocketAddr, path: &str, key: &str) -> anyhow::Result<(
         .split_once("\r\n\r\n")
         .context("the API's answer has no body")?;
     let status = head.lines().next().unwrap_or_default().to_owned();
-    Ok((
-        status,
-        serde_json::from_str(body).context("the API's answer is not JSON")?,
-    ))
+    let body = Body::read(body.to_owned()).context("the API's answer is not JSON")?;
+    Ok((status, body))
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,9 +1,13 @@
 //! The program as an operator meets it: settings, health, a stop that finishes what it began.
 
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use crate::common::account::JOHNS_NUMBER;
-use crate::common::http;
-use crate::common::server::Server;
+use crate::common::process::{Folder, Running};
+use crate::common::server::{PROGRAM, Server};
 use crate::common::stage::{CRM, SOON, Stage};
+use crate::common::{http, wait_for};
 
 #[test]
 fn an_unknown_setting_is_named() {
@@ -45,14 +49,39 @@ fn health_and_metrics_are_there_without_a_key() {
 }
 
 #[test]
+fn a_demo_that_is_interrupted_leaves_no_folder() {
+    let temporary = Folder::fresh("demo");
+    let is_empty = || {
+        let mut entries = std::fs::read_dir(temporary.path()).expect("our own folder");
+        entries.next().is_none()
+    };
+    let mut demo = Command::new(PROGRAM);
+    demo.arg("demo").env("TMPDIR", temporary.path());
+    demo.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut demo = Running::start("switchhook demo", &mut demo);
+    // Its server runs; the calls take seconds.
+    let running = temporary.join(&format!("switchhook-demo-{}/run.json", demo.id()));
+    wait_for("the demo's server", SOON, || {
+        running.is_file().then_some(())
+    });
+    demo.terminate();
+    assert_eq!(demo.wait(SOON).code(), Some(130));
+    assert!(is_empty(), "the demo left its folder");
+}
+
+#[test]
 fn a_stop_ends_calls_and_tells_of_it() {
-    let mut stage = Stage::new();
+    let mut stage = Stage::with(&[("SWITCHHOOK_SIP__DRAIN_SECONDS", "1")], |_| {});
     let phone = stage.phone("1010-desk");
     let called = phone.play("answers").pause_ms(100).start();
     let call = stage.carrier_plays("carrier-calls-until-bye", "61400000001", JOHNS_NUMBER);
     let calling = call.start();
     stage.receiver.wait_for(CRM, 2, SOON);
+    let told = Instant::now();
     stage.server.stop();
+    let took = told.elapsed();
+    let drain = Duration::from_secs(1)..Duration::from_secs(10);
+    assert!(drain.contains(&took), "the call had {took:?}");
     // Both sides get their BYE.
     called.finish();
     calling.finish();

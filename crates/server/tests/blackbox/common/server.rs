@@ -19,7 +19,7 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The built program.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_switchhook");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_switchhook");
 
 /// What starts the server, as itself: over the limit of a file's size a write should fail, as on a
 /// full disk, and not end the process.
