@@ -7,6 +7,7 @@
 
 pub mod codec;
 pub mod dtmf;
+pub mod journal;
 pub mod latch;
 pub mod leg;
 pub mod listener;
