@@ -40,94 +40,53 @@ struct Through<'a> {
     ring_group_name: Option<&'a str>,
 }
 
+/// A whole body: what of it a trigger has not stays away.
 #[derive(Serialize)]
-struct UserInbound<'a> {
+struct Body<'a> {
     #[serde(flatten)]
     call: Call<'a>,
     #[serde(flatten)]
-    through: Through<'a>,
-}
-
-#[derive(Serialize)]
-struct UserInboundAnswered<'a> {
+    connection: Option<Connection>,
     #[serde(flatten)]
-    call: Call<'a>,
+    durations: Option<Durations>,
     #[serde(flatten)]
-    connection: Connection,
-    #[serde(flatten)]
-    through: Through<'a>,
-}
-
-#[derive(Serialize)]
-struct UserInboundCompleted<'a> {
-    #[serde(flatten)]
-    call: Call<'a>,
-    #[serde(flatten)]
-    connection: Connection,
-    #[serde(flatten)]
-    durations: Durations,
-    #[serde(flatten)]
-    through: Through<'a>,
-}
-
-#[derive(Serialize)]
-struct UserOutboundAnswered<'a> {
-    #[serde(flatten)]
-    call: Call<'a>,
-    #[serde(flatten)]
-    connection: Connection,
-}
-
-#[derive(Serialize)]
-struct UserOutboundCompleted<'a> {
-    #[serde(flatten)]
-    call: Call<'a>,
-    #[serde(flatten)]
-    connection: Connection,
-    #[serde(flatten)]
-    durations: Durations,
+    through: Option<Through<'a>>,
 }
 
 /// The body that tells `facts`, or nothing for a trigger that no fact fires yet.
 pub fn render(facts: &HookFacts) -> Option<Vec<u8>> {
-    let call = call(facts)?;
-    let connection = Connection {
+    let connection = Some(Connection {
         connected_at: facts.connected_at.map(Stamp),
-    };
-    let durations = Durations {
+    });
+    let durations = Some(Durations {
         call_duration: facts.call_duration_seconds,
         conversation_duration: facts.conversation_duration_seconds,
-    };
-    let through = Through {
+    });
+    let through = Some(Through {
         queue_name: facts.queue_name.as_deref(),
         ring_group_name: facts.ring_group_name.as_deref(),
-    };
-    match facts.trigger {
-        Trigger::UserInbound => json(&UserInbound { call, through }),
-        Trigger::UserInboundAnswered => json(&UserInboundAnswered {
-            call,
-            connection,
-            through,
-        }),
-        Trigger::UserInboundCompleted => json(&UserInboundCompleted {
-            call,
-            connection,
-            durations,
-            through,
-        }),
-        Trigger::UserOutbound => json(&call),
-        Trigger::UserOutboundAnswered => json(&UserOutboundAnswered { call, connection }),
-        Trigger::UserOutboundCompleted => json(&UserOutboundCompleted {
-            call,
-            connection,
-            durations,
-        }),
+    });
+    let (connection, durations, through) = match facts.trigger {
+        Trigger::UserInbound => (None, None, through),
+        Trigger::UserInboundAnswered => (connection, None, through),
+        Trigger::UserInboundCompleted => (connection, durations, through),
+        Trigger::UserOutbound => (None, None, None),
+        Trigger::UserOutboundAnswered => (connection, None, None),
+        Trigger::UserOutboundCompleted => (connection, durations, None),
         Trigger::QueueCall
         | Trigger::RingGroupCall
         | Trigger::Voicemail
         | Trigger::RecordingInbound
-        | Trigger::RecordingOutbound => None,
-    }
+        | Trigger::RecordingOutbound => return None,
+    };
+    let body = Body {
+        call: call(facts)?,
+        connection,
+        durations,
+        through,
+    };
+    // Strings, numbers and nulls under string keys: there is nothing that JSON cannot hold.
+    serde_json::to_vec(&body).ok()
 }
 
 fn call(facts: &HookFacts) -> Option<Call<'_>> {
@@ -141,11 +100,6 @@ fn call(facts: &HookFacts) -> Option<Call<'_>> {
         user_number: &user.number,
         call_start_at: Stamp(facts.call_start_at),
     })
-}
-
-fn json(body: &impl Serialize) -> Option<Vec<u8>> {
-    // Strings, numbers and nulls under string keys: there is nothing that JSON cannot hold.
-    serde_json::to_vec(body).ok()
 }
 
 #[cfg(test)]
