@@ -128,6 +128,13 @@ impl World {
     }
 }
 
+/// What the endpoint must still be told.
+fn still_to_tell(reader: &Reader) -> Vec<Trigger> {
+    let part = Part::After(store::DeliveryId(0));
+    let told = reader.pending(ACCOUNT, "crm", part, 10).unwrap().deliveries;
+    told.iter().map(|delivery| delivery.trigger).collect()
+}
+
 #[test]
 fn a_call_becomes_a_row_and_the_deliveries_that_are_ticked() {
     let mut world = world(crm());
@@ -229,11 +236,8 @@ fn the_calls_of_an_account_that_failed_end_once() {
     let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
     assert_eq!(page.total, 1);
     assert_eq!(page.rows[0].ended_at, Some(failed_at));
-    let part = Part::After(store::DeliveryId(0));
-    let told = reader.pending(ACCOUNT, "crm", part, 10).unwrap().deliveries;
-    let triggers: Vec<Trigger> = told.iter().map(|delivery| delivery.trigger).collect();
     assert_eq!(
-        triggers,
+        still_to_tell(&reader),
         [Trigger::UserInbound, Trigger::UserInboundCompleted]
     );
 }
@@ -281,11 +285,8 @@ fn a_crash_ends_open_calls_at_the_last_sign_of_life() {
         let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
         assert_eq!(page.total, 1);
         assert_eq!(page.rows[0].ended_at, Some(died_at));
-        let part = Part::After(store::DeliveryId(0));
-        let told = reader.pending(ACCOUNT, "crm", part, 10).unwrap().deliveries;
-        let triggers: Vec<Trigger> = told.iter().map(|delivery| delivery.trigger).collect();
         assert_eq!(
-            triggers,
+            still_to_tell(&reader),
             [Trigger::UserInbound, Trigger::UserInboundCompleted]
         );
         assert_eq!(

@@ -1,5 +1,7 @@
 //! A user calls outside, through one trunk or the next.
 
+use std::net::SocketAddr;
+
 use crate::common::account::{ANN, JOHNS_NUMBER, Registration, Trunk};
 use crate::common::address::fresh_address;
 use crate::common::receiver::Delivery;
@@ -32,16 +34,31 @@ fn check_answered(stage: &Stage) {
     assert_eq!(row["connected_at"], hooks[2].body["connected_at"]);
 }
 
+/// A stage whose account has another trunk behind the first, and where that is.
+fn with_two_trunks() -> (Stage, SocketAddr) {
+    let second = fresh_address();
+    let stage = Stage::with(&[], |account| {
+        account.trunks.push(Trunk {
+            name: "second",
+            address: second,
+            registration: Registration::None,
+        });
+    });
+    (stage, second)
+}
+
+/// Ann calls the number outside, talks and hangs up.
+fn ann_calls(stage: &Stage, talk_ms: u32) {
+    let ann = stage.phone("1020-desk");
+    let call = stage.phone_plays(&ann, "phone-calls", DIALLED);
+    call.pause_ms(talk_ms).start().finish();
+}
+
 #[test]
 fn a_user_calls_outside_with_the_number_it_may_show() {
     let stage = Stage::new();
-    let ann = stage.phone("1020-desk");
     let carrier = Sipp::play("answers", stage.carrier).pause_ms(400).start();
-    stage
-        .phone_plays(&ann, "phone-calls", DIALLED)
-        .pause_ms(1_200)
-        .start()
-        .finish();
+    ann_calls(&stage, 1_200);
     let carrier = carrier.finish();
     let invite = carrier.received("INVITE", "INVITE");
     assert_eq!(Message::user_in(&invite.text), CALLED);
@@ -51,23 +68,10 @@ fn a_user_calls_outside_with_the_number_it_may_show() {
 
 #[test]
 fn the_next_trunk_is_tried_when_one_cannot() {
-    let second = fresh_address();
-    let stage = Stage::with(&[], |account| {
-        let registration = Registration::None;
-        account.trunks.push(Trunk {
-            name: "second",
-            address: second,
-            registration,
-        });
-    });
-    let ann = stage.phone("1020-desk");
+    let (stage, second) = with_two_trunks();
     let first = Sipp::play("unavailable", stage.carrier).start();
     let carrier = Sipp::play("answers", second).pause_ms(200).start();
-    stage
-        .phone_plays(&ann, "phone-calls", DIALLED)
-        .pause_ms(500)
-        .start()
-        .finish();
+    ann_calls(&stage, 500);
     first.finish();
     carrier.finish();
     check_answered(&stage);
@@ -75,15 +79,7 @@ fn the_next_trunk_is_tried_when_one_cannot() {
 
 #[test]
 fn a_busy_number_is_busy_on_every_trunk() {
-    let second = fresh_address();
-    let stage = Stage::with(&[], |account| {
-        let registration = Registration::None;
-        account.trunks.push(Trunk {
-            name: "second",
-            address: second,
-            registration,
-        });
-    });
+    let (stage, second) = with_two_trunks();
     let ann = stage.phone("1020-desk");
     let first = Sipp::play("busy", stage.carrier).start();
     let other = Sipp::play("answers", second).start();
@@ -119,13 +115,8 @@ fn a_trunk_that_wants_it_is_registered_at_and_then_called_through() {
         }];
     });
     registering.finish();
-    let ann = stage.phone("1020-desk");
     let carrier = Sipp::play("answers", registrar).pause_ms(200).start();
-    stage
-        .phone_plays(&ann, "phone-calls", DIALLED)
-        .pause_ms(500)
-        .start()
-        .finish();
+    ann_calls(&stage, 500);
     carrier.finish();
     check_answered(&stage);
 }

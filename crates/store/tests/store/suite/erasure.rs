@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use clock::Time;
-use store::{Batch, DeliveryId, Erase, Fate, Part, Reader, UserCallQuery, Writer};
+use store::{DeliveryId, Erase, Fate, Part, Reader, UserCallQuery, Writer};
 
 use super::model::{self, Dice};
-use super::outbox::{attempt, delivery};
+use super::outbox::{attempt, commit, delivery};
 use super::{ACME, MIDNIGHT_MS, Store, arrived, call, ended, event};
 
 pub(crate) fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)) {
@@ -61,21 +61,9 @@ pub(crate) fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)
 pub(crate) fn old_deliveries_go_and_numbers_never_return(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     let deliveries = (1..=6).map(|second| delivery("crm", 1, second)).collect();
-    let given = store
-        .writer
-        .commit(&Batch {
-            deliveries,
-            ..Batch::default()
-        })
-        .unwrap();
+    let given = commit(&mut store, deliveries, vec![]);
     let attempts = [0, 2, 4, 5].map(|index: usize| attempt(given[index], 9, Fate::Delivered));
-    store
-        .writer
-        .commit(&Batch {
-            attempts: attempts.to_vec(),
-            ..Batch::default()
-        })
-        .unwrap();
+    commit(&mut store, vec![], attempts.to_vec());
     let table = [(3, 10, 1), (5, 10, 1), (100, 1, 1), (100, 10, 0)];
     for (before, limit, erased) in table {
         let erase = Erase::Deliveries {
@@ -98,14 +86,7 @@ pub(crate) fn old_deliveries_go_and_numbers_never_return(open: fn(&Path) -> (Wri
         .map(|delivery| delivery.id.0)
         .collect();
     assert_eq!(left, [2, 4], "what is still to be made stays");
-    let deliveries = vec![delivery("crm", 1, 7)];
-    let given = store
-        .writer
-        .commit(&Batch {
-            deliveries,
-            ..Batch::default()
-        })
-        .unwrap();
+    let given = commit(&mut store, vec![delivery("crm", 1, 7)], vec![]);
     assert_eq!(given, [DeliveryId(7)]);
 }
 

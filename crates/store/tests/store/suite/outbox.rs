@@ -32,7 +32,7 @@ pub(crate) fn attempt(delivery: DeliveryId, second: u64, fate: Fate) -> AttemptR
     }
 }
 
-fn commit(
+pub(crate) fn commit(
     store: &mut Store,
     deliveries: Vec<NewDelivery>,
     attempts: Vec<AttemptResult>,
