@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use media::codec::{Codec, Rate};
+use media::sound::Sound;
+
 use crate::resample;
 
 /// Mono linear audio of 16 bits.
@@ -69,6 +72,16 @@ impl Pcm {
         Self::from_floats(rate_hz, &floats)
     }
 
+    /// The audio as phones hear it: frames of 20 ms in every encoding of a voice. Some 0.2 ms of work for
+    /// each frame, most of it for Opus.
+    pub fn sound(&self) -> Sound {
+        let (rate, pcm) = match self.rate_hz {
+            Self::NARROW_HZ => (Rate::Narrow, self.clone()),
+            _ => (Rate::Wide, self.at_rate(Self::WIDE_HZ)),
+        };
+        Sound::encode(&pcm.samples, rate, VOICES)
+    }
+
     /// Appends other audio, brought to this rate.
     pub fn append(&mut self, other: &Self) {
         self.samples.extend(other.at_rate(self.rate_hz).samples);
@@ -81,6 +94,9 @@ impl std::fmt::Debug for Pcm {
         write!(out, "Pcm({:?} at {} Hz)", self.duration(), self.rate_hz)
     }
 }
+
+/// The encodings that phones speak.
+const VOICES: &[Codec] = &[Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
 
 /// The loudest sample, where floating point has 1.
 const FULL_SCALE: f32 = 32_768.0;
