@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec::Codec;
-use crate::payload::PayloadMap;
+use crate::payload::{PayloadMap, Way};
 
 /// Lines as one writes them, with the line ends of the wire.
 fn sdp(lines: &str) -> Vec<u8> {
@@ -370,7 +370,11 @@ fn an_offer_is_the_callers_made_anew() {
     assert_eq!(media_lines(&offer_from(&parse(BARESIP), local())), expect);
     let held = parse(&YEALINK.replace("a=sendrecv", "a=sendonly"));
     let lines = media_lines(&offer_from(&held, local()));
-    assert_eq!(lines.first().unwrap(), "m=audio 20000 RTP/AVP 9 0 8 101");
+    // Its own voices first, then what we translate from, then the keys.
+    assert_eq!(
+        lines.first().unwrap(),
+        "m=audio 20000 RTP/AVP 9 0 8 111 101"
+    );
     assert_eq!(lines.last().unwrap(), "a=sendonly");
 }
 
@@ -426,13 +430,36 @@ fn an_answers_direction_stays_within_the_offer() {
 }
 
 #[test]
-fn without_a_common_voice_there_is_no_answer() {
+fn an_offer_numbers_the_added_voices_without_a_clash() {
+    let busy = SIPP.replace("AVP 0", "AVP 0 111 8").replace(
+        "0 PCMU/8000",
+        "0 PCMU/8000\na=rtpmap:111 telephone-event/8000",
+    );
+    let lines = media_lines(&offer_from(&parse(&busy), local()));
+    assert_eq!(lines[0], "m=audio 20000 RTP/AVP 0 111 8 9 127");
+    // In a session that knows them, they keep their numbers.
+    let (sipp, baresip) = (parse(SIPP), parse(BARESIP));
+    let lines = media_lines(&offer_again(&sipp, &baresip, local()));
+    assert_eq!(lines[0], "m=audio 20000 RTP/AVP 0 8 9 96");
+}
+
+#[test]
+fn without_a_common_voice_each_leg_speaks_its_own() {
     let opus = parse(
         &SIPP
             .replace("AVP 0", "AVP 96")
             .replace("0 PCMU/8000", "96 opus/48000/2"),
     );
-    assert_eq!(answer_from(&opus, &parse(SIPP), local()), Err(Incompatible));
+    let answer = answer_from(&opus, &parse(SIPP), local()).unwrap();
+    assert_eq!(media_lines(&answer)[0], "m=audio 20000 RTP/AVP 0");
+    let to = Payload {
+        number: 0,
+        codec: Codec::Pcmu,
+        clock: 8_000,
+    };
+    assert_eq!(Way::between(&opus, &parse(SIPP)), Way::Transcode { to });
+    let direct = Way::between(&parse(SIPP), &parse(BARESIP));
+    assert_eq!(direct, Way::DIRECT, "a shared voice is not translated");
     assert_eq!(
         own_answer(&[Codec::Pcma], &parse(SIPP), local()),
         Err(Incompatible)
@@ -516,10 +543,10 @@ fn survives(bytes: &[u8]) {
     };
     let other = parse(BARESIP);
     let offer = offer_from(&description, local());
-    assert_eq!(
-        Description::parse(&offer).unwrap().formats().len(),
-        description.formats().len()
-    );
+    let offered = Description::parse(&offer).unwrap();
+    let is_known = |format: &&Format| description.formats().contains(format);
+    let known: Vec<_> = offered.formats().iter().filter(is_known).collect();
+    assert_eq!(known, description.formats().iter().collect::<Vec<_>>());
     for written in [
         offer_again(&other, &description, local()),
         answer_from(&other, &description, local()).unwrap_or(offer),

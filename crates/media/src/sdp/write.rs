@@ -21,11 +21,12 @@ pub struct Local {
 }
 
 /// The caller's offer made anew for another leg: its known formats under its numbers, its direction,
-/// our address, no other stream.
+/// our address, no other stream. Behind its voices stand those that we translate from.
 pub fn offer_from(caller: &Description, local: Local) -> Vec<u8> {
     let audio = &caller.audio;
+    let formats = with_all_voices(audio.formats.clone(), &[]);
     Session::new(local)
-        .audio(&Stream::like(audio, audio.formats.iter(), audio.direction))
+        .audio(&Stream::like(audio, formats.iter(), audio.direction))
         .finish()
 }
 
@@ -33,7 +34,9 @@ pub fn offer_from(caller: &Description, local: Local) -> Vec<u8> {
 /// description is `previous`. Keeps that session's streams in their places and its payload numbers in
 /// their meaning (RFC 3264 §8).
 pub fn offer_again(other: &Description, previous: &Description, local: Local) -> Vec<u8> {
-    let formats = renumbered(&other.audio.formats, &previous.audio.formats);
+    let previous_formats = &previous.audio.formats;
+    let formats = renumbered(&other.audio.formats, previous_formats);
+    let formats = with_all_voices(formats, previous_formats);
     let mut stream = Stream::like(&other.audio, formats.iter(), other.audio.direction);
     stream.profile = previous.audio.profile;
     Session::new(local)
@@ -43,8 +46,10 @@ pub fn offer_again(other: &Description, previous: &Description, local: Local) ->
         .finish()
 }
 
-/// The answer to the caller with what the callee chose, in the caller's payload numbers. Streams that
-/// are not ours are refused in their places (RFC 3264 §6).
+/// The answer to the caller with what the callee chose, in the caller's payload numbers; with the
+/// caller's own first choice if that is nothing it knows, to be translated
+/// ([`Way::between`](crate::Way::between)). Streams that are not ours are refused in their places
+/// (RFC 3264 §6).
 pub fn answer_from(
     callee_answer: &Description,
     caller_offer: &Description,
@@ -58,7 +63,12 @@ pub fn answer_from(
         .filter_map(|f| in_terms_of(f, offered))
         .collect();
     let direction = answer.direction.as_answer_to(offered.direction);
-    let stream = Stream::like(answer, formats.iter(), direction);
+    if callee_answer.shares_voice_with(caller_offer) {
+        let stream = Stream::like(answer, formats.iter(), direction);
+        return answer_with(stream, caller_offer, local);
+    }
+    let formats = own_choice(&VOICES, offered)?;
+    let stream = Stream::like(offered, formats.into_iter(), direction);
     answer_with(stream, caller_offer, local)
 }
 
@@ -84,21 +94,50 @@ pub fn own_answer(
     local: Local,
 ) -> Result<Vec<u8>, Incompatible> {
     let audio = &offer.audio;
-    let is_ours = |format: &&Format| codecs.contains(&format.codec);
-    let voice = audio
-        .formats
-        .iter()
-        .filter(is_ours)
-        .find(|format| format.codec.is_voice());
-    let voice = voice.ok_or(Incompatible)?;
-    let is_event = |format: &&Format| !format.codec.is_voice() && format.clock == voice.clock;
-    let events = audio.formats.iter().filter(is_ours).find(is_event);
-    let formats = std::iter::once(voice).chain(events);
+    let formats = own_choice(codecs, audio)?;
     answer_with(
-        Stream::like(audio, formats, audio.direction.reversed()),
+        Stream::like(audio, formats.into_iter(), audio.direction.reversed()),
         offer,
         local,
     )
+}
+
+/// The first voice of `codecs` in an offer, and its telephone events.
+fn own_choice<'a>(codecs: &[Codec], offered: &'a Audio) -> Result<Vec<&'a Format>, Incompatible> {
+    let is_ours = |format: &&Format| codecs.contains(&format.codec);
+    let mut ours = offered.formats.iter().filter(is_ours);
+    let voice = ours.find(|format| format.codec.is_voice());
+    let voice = voice.ok_or(Incompatible)?;
+    let is_event = |format: &&Format| !format.codec.is_voice() && format.clock == voice.clock;
+    let events = offered.formats.iter().filter(is_ours).find(is_event);
+    Ok(std::iter::once(voice).chain(events).collect())
+}
+
+/// What we can translate from, and telephone events.
+const VOICES: [Codec; 5] = [
+    Codec::Pcma,
+    Codec::Pcmu,
+    Codec::G722,
+    Codec::Opus,
+    Codec::TelephoneEvent,
+];
+
+/// `formats` with the voices that are missing behind those that are there, so that a peer that knows
+/// one of the first takes it and no translation is needed. Avoids the numbers of `previous` formats.
+fn with_all_voices(mut formats: Vec<Format>, previous: &[Format]) -> Vec<Format> {
+    for codec in VOICES.into_iter().filter(|codec| codec.is_voice()) {
+        if formats.iter().any(|format| format.codec == codec) {
+            continue;
+        }
+        let known = previous.iter().find(|format| format.codec == codec);
+        let missing = known.cloned().unwrap_or_else(|| Format::usual(codec));
+        let voices = formats.iter().rposition(|format| format.codec.is_voice());
+        let place = voices.map_or(0, |last| last + 1);
+        if let Some(payload) = free_number(&missing, &formats, previous) {
+            formats.insert(place, Format { payload, ..missing });
+        }
+    }
+    formats
 }
 
 /// What we send when nothing else is asked, in milliseconds (RFC 3551 §4.2).
@@ -138,19 +177,7 @@ fn in_terms_of(answered: &Format, offered: &Audio) -> Option<Format> {
 fn renumbered(formats: &[Format], previous: &[Format]) -> Vec<Format> {
     let mut result: Vec<Format> = Vec::with_capacity(formats.len());
     for format in formats {
-        let known = previous.iter().find(|known| known.is_same_encoding(format));
-        let taken = |number: u8| {
-            previous
-                .iter()
-                .chain(&result)
-                .any(|other| other.payload == number)
-        };
-        let payload = match known {
-            Some(known) => Some(known.payload),
-            None if !taken(format.payload) => Some(format.payload),
-            None => DYNAMIC_PAYLOADS.rev().find(|number| !taken(*number)),
-        };
-        if let Some(payload) = payload {
+        if let Some(payload) = free_number(format, &result, previous) {
             result.push(Format {
                 payload,
                 ..format.clone()
@@ -158,6 +185,20 @@ fn renumbered(formats: &[Format], previous: &[Format]) -> Vec<Format> {
         }
     }
     result
+}
+
+/// The number of a format that is added to `formats`: the one it had, its own, or a free one.
+fn free_number(format: &Format, formats: &[Format], previous: &[Format]) -> Option<u8> {
+    let known = previous.iter().find(|known| known.is_same_encoding(format));
+    let taken = |number: u8| {
+        let mut all = previous.iter().chain(formats);
+        all.any(|other| other.payload == number)
+    };
+    match known {
+        Some(known) => Some(known.payload),
+        None if !taken(format.payload) => Some(format.payload),
+        None => DYNAMIC_PAYLOADS.rev().find(|number| !taken(*number)),
+    }
 }
 
 /// Payload numbers that mean nothing without an rtpmap (RFC 3551 §3).
