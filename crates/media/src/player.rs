@@ -24,7 +24,6 @@ struct Playing {
     frame: usize,
     /// For sounds that are not there in what the leg speaks.
     transcoder: Option<Transcoder>,
-    frames_played: u16,
 }
 
 /// What a turn brought.
@@ -146,7 +145,6 @@ impl Playing {
             sound,
             frame: skip,
             transcoder: None,
-            frames_played: 0,
         }
     }
 
@@ -168,10 +166,7 @@ impl Playing {
                 .unwrap_or_else(|| Transcoder::new(codec));
             let transcoder = self.transcoder.insert(transcoder);
             let bytes = sound.frame(from, frame).unwrap_or_default();
-            transcoder.push(from, self.frames_played, bytes, |frame| {
-                out.extend_from_slice(frame);
-            });
-            self.frames_played = self.frames_played.wrapping_add(1);
+            transcoder.recode(from, bytes, |frame| out.extend_from_slice(frame));
         }
         true
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rtp::Packet;
 use crate::testing::{level_at, sine};
 
 const VOICES: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
@@ -63,22 +64,48 @@ fn wide_codecs_carry_what_narrow_ones_cannot() {
     }
 }
 
+/// Packets of one sender with these numbers and timestamps through a transcoder: its frames, and the
+/// silence in milliseconds before each.
+fn transcoded(
+    from: Codec,
+    to: Codec,
+    packets: impl IntoIterator<Item = (u16, u32, Vec<u8>)>,
+) -> Vec<(Vec<u8>, u128)> {
+    let clock = if from == Codec::Opus { 48_000 } else { 8_000 };
+    let payload = Payload {
+        number: 0,
+        codec: from,
+        clock,
+    };
+    let (mut transcoder, mut frames) = (Transcoder::new(to), Vec::new());
+    for (sequence, timestamp, body) in packets {
+        let packet = Packet {
+            marker: false,
+            payload: 0,
+            sequence,
+            timestamp,
+            ssrc: 1,
+            body: &body,
+        };
+        transcoder.push(payload, &packet, |frame, silent| {
+            frames.push((frame.to_vec(), silent.as_millis()));
+        });
+    }
+    frames
+}
+
 #[test]
 fn every_pair_of_codecs_is_transcoded() {
     for from in VOICES {
         for to in VOICES.into_iter().filter(|to| *to != from) {
-            let mut transcoder = Transcoder::new(to);
-            let mut frames = Vec::new();
-            for (sequence, payload) in
-                (65_530_u16..=65_535)
-                    .chain(0..=43)
-                    .zip(tone(from, 700.0, Rate::Narrow))
-            {
-                transcoder.push(from, sequence, &payload, |frame| {
-                    frames.push(frame.to_vec());
-                });
-            }
+            let step = if from == Codec::Opus { 960 } else { 160 };
+            let sequences = (65_530_u16..=65_535).chain(0..=43);
+            let packets = sequences.zip(0..).zip(tone(from, 700.0, Rate::Narrow));
+            let packets = packets.map(|((sequence, n), body)| (sequence, n * step, body));
+            let frames = transcoded(from, to, packets);
             assert_eq!(frames.len(), 50, "{from:?} → {to:?}");
+            assert!(frames.iter().all(|(_, silent)| *silent == 0));
+            let frames: Vec<_> = frames.into_iter().map(|(frame, _)| frame).collect();
             let samples = decoded(to, &frames, Rate::Narrow);
             assert_tone(&format!("{from:?} → {to:?}"), &samples, 700.0, Rate::Narrow);
         }
@@ -86,33 +113,34 @@ fn every_pair_of_codecs_is_transcoded() {
 }
 
 #[test]
-fn lost_packets_are_concealed_and_late_ones_left_out() {
-    let check = |sequences: &[u16], expect: usize| {
-        let mut transcoder = Transcoder::new(Codec::Pcma);
-        let mut frames = 0;
-        for sequence in sequences {
-            transcoder.push(Codec::Pcmu, *sequence, &[0xff; 160], |_| frames += 1);
-        }
-        assert_eq!(frames, expect, "{sequences:?}");
+fn lost_packets_are_concealed_late_ones_left_out_and_pauses_kept() {
+    let check = |packets: &[(u16, u32)], expect: &[u128]| {
+        let bodies = packets
+            .iter()
+            .map(|(sequence, frame)| (*sequence, frame * 160, vec![0xff; 160]));
+        let frames = transcoded(Codec::Pcmu, Codec::Pcma, bodies);
+        let silent: Vec<_> = frames.iter().map(|(_, silent)| *silent).collect();
+        assert_eq!(silent, expect, "{packets:?}");
     };
-    check(&[1, 2, 3], 3);
-    check(&[1, 4], 4);
-    check(&[1, 3, 2], 3);
-    check(&[1, 2, 2], 2);
-    check(&[1, 50, 51], 3);
-    check(&[60_000, 1, 2], 3);
+    check(&[(1, 1), (2, 2), (3, 3)], &[0, 0, 0]);
+    check(&[(1, 1), (4, 4)], &[0, 0, 0, 0]);
+    check(&[(1, 1), (3, 3), (2, 2)], &[0, 0, 0]);
+    check(&[(1, 1), (2, 2), (2, 2)], &[0, 0]);
+    check(&[(1, 1), (50, 50), (51, 51)], &[0, 960, 0]);
+    // The sender says nothing for a while, or begins anew.
+    check(&[(1, 1), (2, 12)], &[0, 200]);
+    check(&[(60_000, 9_000), (1, 1), (2, 2)], &[0, 0, 0]);
 }
 
 #[test]
 fn other_packet_lengths_become_frames_of_20_ms() {
-    let mut transcoder = Transcoder::new(Codec::G722);
-    let mut frames = Vec::new();
-    for sequence in 0..4 {
-        transcoder.push(Codec::Pcmu, sequence, &[0xff; 240], |frame| {
-            frames.push(frame.len());
-        });
-    }
-    assert_eq!(frames, [160; 6]);
+    let packets = (0..4).map(|n: u16| (n, u32::from(n) * 240, vec![0xff; 240]));
+    let frames = transcoded(Codec::Pcmu, Codec::G722, packets);
+    let lengths: Vec<_> = frames
+        .iter()
+        .map(|(frame, silent)| (frame.len(), *silent))
+        .collect();
+    assert_eq!(lengths, [(160, 0); 6]);
 }
 
 #[test]

@@ -1,17 +1,22 @@
 //! From one encoding to another, packet by packet: no packet waits for a later one, so that the
 //! phone's own buffer goes on dealing with jitter.
 
+use std::time::Duration;
+
 use super::pcm::Rate;
 use super::{Codec, Decoder, Encoder};
+use crate::payload::Payload;
+use crate::rtp::Packet;
 
 /// One direction of a call whose legs share no encoding.
 pub struct Transcoder {
     to: Codec,
     /// Made when the first packet says what it is, and anew when that changes.
     coders: Option<Coders>,
-    last_sequence: Option<u16>,
+    before: Option<Before>,
     /// Decoded and not yet a full frame.
     samples: Vec<i16>,
+    encoded: Vec<u8>,
 }
 
 struct Coders {
@@ -21,10 +26,22 @@ struct Coders {
     encoder: Encoder,
 }
 
+/// The packet before.
+#[derive(Clone, Copy)]
+struct Before {
+    ssrc: u32,
+    sequence: u16,
+    /// The timestamp after its last sample.
+    ends_at: u32,
+}
+
 /// So many lost packets in a row are concealed; what is longer is a pause of the sender.
 const MAX_CONCEALED: u16 = 3;
 /// A packet is so much behind at most; else its sender has begun anew.
 const MAX_BEHIND: u16 = 100;
+/// The longest pause that the timestamps are believed about.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+const FRAME_MS: u64 = 20;
 
 impl Transcoder {
     /// To that encoding.
@@ -32,8 +49,9 @@ impl Transcoder {
         Self {
             to,
             coders: None,
-            last_sequence: None,
+            before: None,
             samples: Vec::new(),
+            encoded: Vec::new(),
         }
     }
 
@@ -42,49 +60,85 @@ impl Transcoder {
         self.to
     }
 
-    /// Takes a packet and calls `send` with each payload of 20 ms that is full. What comes too late
-    /// is left out.
+    /// Takes a packet and calls `send` with each payload of 20 ms that is full, and how long the sender
+    /// was silent before it. What comes too late is left out.
     pub fn push(
         &mut self,
-        from: Codec,
-        sequence: u16,
-        payload: &[u8],
-        mut send: impl FnMut(&[u8]),
+        payload: Payload,
+        packet: &Packet<'_>,
+        mut send: impl FnMut(&[u8], Duration),
     ) {
-        let Some(lost) = self.lost_before(sequence) else {
+        let before = self.before.filter(|before| before.ssrc == packet.ssrc);
+        let Some(lost) = lost_between(before, packet) else {
             return;
         };
-        let Some(coders) = coders(&mut self.coders, from, self.to) else {
+        let silent = before.map_or(Duration::ZERO, |before| {
+            silence(before, packet, payload.clock)
+        });
+        let concealed = Duration::from_millis(u64::from(lost) * FRAME_MS).min(silent);
+        let Some(coders) = coders(&mut self.coders, payload.codec, self.to) else {
             return;
         };
-        for _ in 0..lost {
+        for _ in 0..concealed.as_millis() / u128::from(FRAME_MS) {
             coders.decoder.conceal(&mut self.samples);
         }
-        coders.decoder.decode(payload, &mut self.samples);
-        let frame = coders.rate.frame_samples();
-        let mut encoded = Vec::new();
-        let mut frames = self.samples.chunks_exact(frame);
+        let already = self.samples.len();
+        coders.decoder.decode(packet.body, &mut self.samples);
+        let decoded = (self.samples.len() - already) as u64;
+        let ticks = decoded * u64::from(payload.clock) / u64::from(coders.rate.hertz());
+        self.before = Some(Before {
+            ssrc: packet.ssrc,
+            sequence: packet.sequence,
+            ends_at: packet
+                .timestamp
+                .wrapping_add(u32::try_from(ticks).unwrap_or(0)),
+        });
+        let mut skipped = silent.saturating_sub(concealed);
+        self.encode(|frame| send(frame, std::mem::take(&mut skipped)));
+    }
+
+    /// Takes the next piece of a stream that loses nothing.
+    pub fn recode(&mut self, from: Codec, body: &[u8], send: impl FnMut(&[u8])) {
+        if let Some(coders) = coders(&mut self.coders, from, self.to) {
+            coders.decoder.decode(body, &mut self.samples);
+            self.encode(send);
+        }
+    }
+
+    fn encode(&mut self, mut send: impl FnMut(&[u8])) {
+        let Some(coders) = &mut self.coders else {
+            return;
+        };
+        let mut frames = self.samples.chunks_exact(coders.rate.frame_samples());
         for samples in frames.by_ref() {
-            encoded.clear();
-            coders.encoder.encode(samples, &mut encoded);
-            send(&encoded);
+            self.encoded.clear();
+            coders.encoder.encode(samples, &mut self.encoded);
+            send(&self.encoded);
         }
         let rest = frames.remainder().len();
         self.samples.drain(..self.samples.len() - rest);
     }
+}
 
-    /// How many packets are missing before this one; `None` if it comes too late itself.
-    fn lost_before(&mut self, sequence: u16) -> Option<u16> {
-        let Some(last) = self.last_sequence else {
-            self.last_sequence = Some(sequence);
-            return Some(0);
-        };
-        let ahead = sequence.wrapping_sub(last);
-        if ahead == 0 || ahead > u16::MAX - MAX_BEHIND {
-            return None;
-        }
-        self.last_sequence = Some(sequence);
-        Some(ahead - 1).map(|lost| if lost <= MAX_CONCEALED { lost } else { 0 })
+/// How many packets are missing between two; `None` if the second comes too late.
+fn lost_between(before: Option<Before>, packet: &Packet<'_>) -> Option<u16> {
+    let Some(before) = before else { return Some(0) };
+    let ahead = packet.sequence.wrapping_sub(before.sequence);
+    if ahead == 0 || ahead > u16::MAX - MAX_BEHIND {
+        return None;
+    }
+    Some(ahead - 1).map(|lost| if lost <= MAX_CONCEALED { lost } else { 0 })
+}
+
+/// What the timestamps leave out between two packets.
+fn silence(before: Before, packet: &Packet<'_>, clock: u32) -> Duration {
+    let ticks = packet.timestamp.wrapping_sub(before.ends_at).cast_signed();
+    let ticks = u64::try_from(ticks).unwrap_or(0);
+    let pause = Duration::from_micros(ticks * 1_000_000 / u64::from(clock.max(1)));
+    if pause <= MAX_PAUSE {
+        pause
+    } else {
+        Duration::ZERO
     }
 }
 

@@ -174,6 +174,17 @@ impl Leg {
         self.payloads.iter().find(is_event).copied()
     }
 
+    /// Whether the peer can be sent that encoding.
+    pub fn understands(&self, codec: Codec, clock: u32) -> bool {
+        let mut payloads = self.payloads.iter();
+        payloads.any(|payload| payload.codec == codec && payload.clock == clock)
+    }
+
+    /// The peer's negotiated payload numbers.
+    pub fn payloads(&self) -> &[Payload] {
+        &self.payloads
+    }
+
     /// Whether the peer presses keys as named events, so that tones need not be listened for.
     pub fn knows_events(&self) -> bool {
         self.payloads
@@ -204,6 +215,18 @@ impl Leg {
     /// Writes the header of 20 ms of our voice into the first 12 bytes of `packet`.
     pub fn number_voice(&mut self, now: Time, voice: Payload, packet: &mut [u8]) {
         let numbers = self.outgoing.voice(now, voice.clock);
+        write_header(numbers, voice, packet);
+    }
+
+    /// The same for 20 ms that were translated, after the sender was silent for so long.
+    pub fn number_translated(
+        &mut self,
+        now: Time,
+        voice: Payload,
+        silent: Duration,
+        packet: &mut [u8],
+    ) {
+        let numbers = self.outgoing.translated(now, voice.clock, silent);
         write_header(numbers, voice, packet);
     }
 

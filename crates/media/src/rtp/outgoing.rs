@@ -146,6 +146,21 @@ impl Outgoing {
     /// The numbers of 20 ms of our voice.
     pub fn voice(&mut self, now: Time, clock: u32) -> Numbers {
         let numbers = self.next(now, clock);
+        self.ours(now, numbers)
+    }
+
+    /// The numbers of 20 ms that we translate. Its own timestamps say how long the other side was
+    /// silent before; when it arrives says little.
+    pub fn translated(&mut self, now: Time, clock: u32, silent: Duration) -> Numbers {
+        let mut numbers = self.next(now, clock);
+        if let (Source::Ours, Some(last)) = (self.source, self.last) {
+            numbers.timestamp = last.timestamp.wrapping_add(ticks(FRAME + silent, clock));
+            numbers.marker = !silent.is_zero();
+        }
+        self.ours(now, numbers)
+    }
+
+    fn ours(&mut self, now: Time, numbers: Numbers) -> Numbers {
         self.last = Some(Sent {
             ssrc: numbers.ssrc,
             sequence: numbers.sequence,
@@ -330,6 +345,21 @@ mod tests {
             (again.marker, again.sequence),
             (true, sequence.wrapping_add(1))
         );
+    }
+
+    #[test]
+    fn what_is_translated_has_the_time_of_its_sender() {
+        let mut out = Outgoing::new(5);
+        let at = |ms| Time::from_millis(ms);
+        let first = out.translated(at(0), 48_000, Duration::ZERO);
+        // Two that were on their way for long, and one after a pause.
+        let numbers = [
+            out.translated(at(300), 48_000, Duration::ZERO),
+            out.translated(at(300), 48_000, Duration::ZERO),
+            out.translated(at(520), 48_000, Duration::from_millis(200)),
+        ];
+        let later = numbers.map(|n| (n.marker, n.timestamp.wrapping_sub(first.timestamp)));
+        assert_eq!(later, [(false, 960), (false, 1_920), (true, 12_480)]);
     }
 
     #[test]
