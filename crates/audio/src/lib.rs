@@ -13,15 +13,18 @@
 pub mod level;
 #[cfg(feature = "mp3")]
 pub mod mp3;
+pub mod music;
 mod pcm;
 pub mod prompts;
 mod resample;
 pub mod say;
 pub mod spectrum;
+pub mod tones;
 pub mod upload;
 pub mod wav;
 
 pub use pcm::Pcm;
 pub use prompts::{Language, Prompt};
 pub use say::{Noun, Part};
+pub use tones::Tones;
 pub use upload::{UploadError, UploadLimits};
