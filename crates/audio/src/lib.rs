@@ -23,7 +23,7 @@ pub mod tones;
 pub mod upload;
 pub mod wav;
 
-pub use pcm::Pcm;
+pub use pcm::{Channels, Pcm};
 pub use prompts::{Language, Prompt};
 pub use say::{Noun, Part};
 pub use tones::Tones;

@@ -1,17 +1,10 @@
 //! Writes MP3 with LAME: recordings that people download, and voicemail in e-mails.
 
-use mp3lame_encoder::{Bitrate, Builder, DualPcm, Encoder, FlushGap, Mode, MonoPcm, Quality};
+use mp3lame_encoder::{
+    Bitrate, Builder, Encoder, FlushGap, InterleavedPcm, Mode, MonoPcm, Quality,
+};
 
-use crate::pcm::Pcm;
-
-/// What is heard on which side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channels {
-    /// One voice, or several mixed.
-    Mono,
-    /// The caller left and the called side right, kept strictly apart.
-    Stereo,
-}
+use crate::pcm::{Channels, Pcm, mixed, side_by_side};
 
 /// A file that is written as its audio comes.
 pub struct Writer {
@@ -42,12 +35,12 @@ impl Writer {
     pub fn new(rate_hz: u32, channels: Channels) -> Result<Self, Mp3Error> {
         let error = |what: String| Mp3Error { rate_hz, what };
         let builder = Builder::new().ok_or_else(|| error("no memory".to_owned()))?;
-        let (count, mode) = match channels {
-            Channels::Mono => (1, Mode::Mono),
-            Channels::Stereo => (2, Mode::Stereo),
+        let mode = match channels {
+            Channels::Mono => Mode::Mono,
+            Channels::Stereo => Mode::Stereo,
         };
         let encoder = builder
-            .with_num_channels(count)
+            .with_num_channels(channels.count())
             .and_then(|builder| builder.with_sample_rate(rate_hz))
             .and_then(|builder| builder.with_output_sample_rate(rate_hz.try_into().ok()))
             .and_then(|builder| builder.with_mode(mode))
@@ -59,29 +52,17 @@ impl Writer {
         Ok(Self { encoder, channels })
     }
 
-    /// Appends what the encoder makes of these samples. `right` is ignored for mono; else the shorter
-    /// side is filled up with silence.
-    pub fn push(
-        &mut self,
-        left: &[i16],
-        right: &[i16],
-        file: &mut Vec<u8>,
-    ) -> Result<(), Mp3Error> {
-        let frames = left.len().max(right.len());
-        for start in (0..frames).step_by(PIECE_FRAMES) {
-            let end = frames.min(start + PIECE_FRAMES);
+    /// Appends what the encoder makes of these frames.
+    pub fn push(&mut self, frames: &[[i16; 2]], file: &mut Vec<u8>) -> Result<(), Mp3Error> {
+        for piece in frames.chunks(PIECE_FRAMES) {
             file.reserve(mp3lame_encoder::max_required_buffer_size(PIECE_FRAMES));
             let written = match self.channels {
                 Channels::Mono => {
-                    let piece = left.get(start..end.min(left.len())).unwrap_or_default();
-                    self.encoder.encode_to_vec(MonoPcm(piece), file)
+                    let piece: Vec<i16> = piece.iter().copied().map(mixed).collect();
+                    self.encoder.encode_to_vec(MonoPcm(&piece), file)
                 }
                 Channels::Stereo => {
-                    let (left, right) = (filled(left, start, end), filled(right, start, end));
-                    let piece = DualPcm {
-                        left: &left,
-                        right: &right,
-                    };
+                    let piece = InterleavedPcm(piece.as_flattened());
                     self.encoder.encode_to_vec(piece, file)
                 }
             };
@@ -111,23 +92,19 @@ impl Writer {
 
 /// A whole file with one channel.
 pub fn mono(pcm: &Pcm) -> Result<Vec<u8>, Mp3Error> {
-    let writer = Writer::new(pcm.rate_hz(), Channels::Mono)?;
-    whole(writer, pcm.samples(), &[])
+    let frames: Vec<[i16; 2]> = pcm.samples().iter().map(|sample| [*sample, 0]).collect();
+    whole(Writer::new(pcm.rate_hz(), Channels::Mono)?, &frames)
 }
 
 /// A whole file with two channels, which have the rate of the left one.
 pub fn stereo(left: &Pcm, right: &Pcm) -> Result<Vec<u8>, Mp3Error> {
     let writer = Writer::new(left.rate_hz(), Channels::Stereo)?;
-    whole(
-        writer,
-        left.samples(),
-        right.at_rate(left.rate_hz()).samples(),
-    )
+    whole(writer, &side_by_side(left, right))
 }
 
-fn whole(mut writer: Writer, left: &[i16], right: &[i16]) -> Result<Vec<u8>, Mp3Error> {
+fn whole(mut writer: Writer, frames: &[[i16; 2]]) -> Result<Vec<u8>, Mp3Error> {
     let mut file = Vec::new();
-    writer.push(left, right, &mut file)?;
+    writer.push(frames, &mut file)?;
     let End { tail, head } = writer.finish()?;
     file.extend(tail);
     for (place, byte) in file.iter_mut().zip(head) {
@@ -150,13 +127,6 @@ fn bitrate(rate_hz: u32, channels: Channels) -> Bitrate {
 
 /// How much is handed to the encoder at a time: a second of 16 kHz.
 const PIECE_FRAMES: usize = 16_000;
-
-fn filled(channel: &[i16], start: usize, end: usize) -> Vec<i16> {
-    let there = channel.get(start.min(channel.len())..end.min(channel.len()));
-    let mut piece = there.unwrap_or_default().to_vec();
-    piece.resize(end - start, 0);
-    piece
-}
 
 #[cfg(test)]
 mod tests {
@@ -206,7 +176,8 @@ mod tests {
         let mut writer = Writer::new(16_000, Channels::Mono).unwrap();
         let mut file = Vec::new();
         for piece in pcm.samples().chunks(160) {
-            writer.push(piece, &[], &mut file).unwrap();
+            let frames: Vec<[i16; 2]> = piece.iter().map(|sample| [*sample, 0]).collect();
+            writer.push(&frames, &mut file).unwrap();
         }
         let End { tail, head } = writer.finish().unwrap();
         file.extend(tail);

@@ -88,6 +88,41 @@ impl Pcm {
     }
 }
 
+/// What a recording is written as. Its audio comes as frames of two sides, the caller left and the called
+/// side right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// Both sides mixed, or the only one that there is.
+    Mono,
+    /// The sides strictly apart.
+    Stereo,
+}
+
+impl Channels {
+    /// How many there are.
+    pub fn count(self) -> u8 {
+        match self {
+            Self::Mono => 1,
+            Self::Stereo => 2,
+        }
+    }
+}
+
+/// Both sides of a frame together.
+pub(crate) fn mixed([left, right]: [i16; 2]) -> i16 {
+    left.saturating_add(right)
+}
+
+/// Two sounds as frames, at the rate of the left one; the shorter side is filled up with silence.
+pub(crate) fn side_by_side(left: &Pcm, right: &Pcm) -> Vec<[i16; 2]> {
+    let right = right.at_rate(left.rate_hz);
+    let length = left.samples.len().max(right.samples.len());
+    let at = |side: &Pcm, index| side.samples.get(index).copied().unwrap_or(0);
+    (0..length)
+        .map(|index| [at(left, index), at(&right, index)])
+        .collect()
+}
+
 impl std::fmt::Debug for Pcm {
     /// Its length only: the audio is nobody's business in a log.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -4,15 +4,17 @@
 
 use std::io::Cursor;
 
-use crate::pcm::Pcm;
+use crate::pcm::{Channels, Pcm, mixed, side_by_side};
 
 /// The bytes before the samples. A recording is written as it comes: the header first with no frames,
 /// and again over it when their number is known.
-pub fn header(rate_hz: u32, channels: u16, frames: u64) -> [u8; HEADER_BYTES] {
-    let frame_bytes = channels.saturating_mul(2);
+pub fn header(rate_hz: u32, channels: Channels, frames: u64) -> [u8; HEADER_BYTES] {
+    let frame_bytes = 2 * u16::from(channels.count());
     // The format counts to 4 GiB; what is longer is played to its end by every player that matters.
     let data = frames.saturating_mul(u64::from(frame_bytes));
-    let data = u32::try_from(data).unwrap_or(u32::MAX - HEADER_BYTES as u32);
+    let data = u32::try_from(data)
+        .unwrap_or(u32::MAX)
+        .min(u32::MAX - HEADER_BYTES as u32);
     let rate_bytes = rate_hz.saturating_mul(u32::from(frame_bytes));
     let mut header = [0; HEADER_BYTES];
     let fields: [&[u8]; 13] = [
@@ -22,7 +24,7 @@ pub fn header(rate_hz: u32, channels: u16, frames: u64) -> [u8; HEADER_BYTES] {
         b"fmt ",
         &16_u32.to_le_bytes(),
         &LINEAR.to_le_bytes(),
-        &channels.to_le_bytes(),
+        &u16::from(channels.count()).to_le_bytes(),
         &rate_hz.to_le_bytes(),
         &rate_bytes.to_le_bytes(),
         &frame_bytes.to_le_bytes(),
@@ -39,35 +41,28 @@ pub fn header(rate_hz: u32, channels: u16, frames: u64) -> [u8; HEADER_BYTES] {
 /// How long [`header`] is.
 pub const HEADER_BYTES: usize = 44;
 
-/// Appends samples as they stand in the file.
-pub fn push_mono(samples: &[i16], file: &mut Vec<u8>) {
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-}
-
-/// Appends frames of two channels as they stand in the file. The shorter channel is filled up with
-/// silence.
-pub fn push_stereo(left: &[i16], right: &[i16], file: &mut Vec<u8>) {
-    for index in 0..left.len().max(right.len()) {
-        for channel in [left, right] {
-            let sample = channel.get(index).copied().unwrap_or(0);
-            file.extend(sample.to_le_bytes());
+/// Appends frames as they stand in a file.
+pub fn push(frames: &[[i16; 2]], channels: Channels, file: &mut Vec<u8>) {
+    match channels {
+        Channels::Mono => file.extend(frames.iter().flat_map(|frame| mixed(*frame).to_le_bytes())),
+        Channels::Stereo => {
+            file.extend(frames.iter().flatten().flat_map(|side| side.to_le_bytes()));
         }
     }
 }
 
 /// A whole file with one channel.
 pub fn mono(pcm: &Pcm) -> Vec<u8> {
-    let mut file = header(pcm.rate_hz(), 1, pcm.samples().len() as u64).to_vec();
-    push_mono(pcm.samples(), &mut file);
+    let mut file = header(pcm.rate_hz(), Channels::Mono, pcm.samples().len() as u64).to_vec();
+    file.extend(pcm.samples().iter().flat_map(|sample| sample.to_le_bytes()));
     file
 }
 
 /// A whole file with two channels, which have the rate of the left one.
 pub fn stereo(left: &Pcm, right: &Pcm) -> Vec<u8> {
-    let right = right.at_rate(left.rate_hz());
-    let frames = left.samples().len().max(right.samples().len());
-    let mut file = header(left.rate_hz(), 2, frames as u64).to_vec();
-    push_stereo(left.samples(), right.samples(), &mut file);
+    let frames = side_by_side(left, right);
+    let mut file = header(left.rate_hz(), Channels::Stereo, frames.len() as u64).to_vec();
+    push(&frames, Channels::Stereo, &mut file);
     file
 }
 
@@ -114,6 +109,28 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_that_is_written_as_it_comes_is_the_same_file() {
+        let frames = [[1, -1], [2, i16::MIN], [i16::MAX, 5]];
+        for (channels, sides) in [
+            (
+                Channels::Stereo,
+                vec![vec![1, 2, i16::MAX], vec![-1, i16::MIN, 5]],
+            ),
+            (Channels::Mono, vec![vec![0, i16::MIN + 2, i16::MAX]]),
+        ] {
+            let mut file = header(8_000, channels, 0).to_vec();
+            push(&frames[..1], channels, &mut file);
+            push(&frames[1..], channels, &mut file);
+            file[..HEADER_BYTES].copy_from_slice(&header(8_000, channels, 3));
+            let expected: Vec<Pcm> = sides
+                .into_iter()
+                .map(|side| Pcm::new(8_000, side))
+                .collect();
+            assert_eq!(read(&file).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn a_file_without_frames_is_a_file() {
         assert_eq!(read(&mono(&Pcm::new(8_000, vec![]))).unwrap().len(), 1);
     }
@@ -128,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_day_of_audio_does_not_overflow_the_header() {
-        let header = header(16_000, 2, 16_000 * 86_400);
+        let header = header(16_000, Channels::Stereo, 16_000 * 86_400);
         assert_eq!(&header[..4], b"RIFF");
         assert_eq!(header[40..44], (u32::MAX - 44).to_le_bytes());
     }
