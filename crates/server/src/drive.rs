@@ -183,8 +183,11 @@ struct Core {
     messages: Sender<Message>,
     recorder: Option<Recorder>,
     gauges: Arc<Gauges>,
-    /// Datagrams of the present round.
+    /// What the present round has for the network, for the media threads and for the ledger. They
+    /// are told once a round, in this order: a thread that is woken would take our turn.
     datagrams: Vec<Transmit>,
+    commands: Vec<media::Command>,
+    events: Vec<pbx::Event>,
     shedding: bool,
 }
 
@@ -233,6 +236,8 @@ impl Loop {
             recorder: parts.recorder,
             gauges,
             datagrams: Vec::new(),
+            commands: Vec::new(),
+            events: Vec::new(),
             shedding: false,
         };
         Ok(Self {
@@ -404,6 +409,7 @@ impl Loop {
         for port in &mut self.udp {
             port.flush();
         }
+        self.core.hand_over();
     }
 
     fn stop_deadline(&self) -> Option<Time> {
@@ -468,12 +474,8 @@ impl Core {
                     self.datagrams.push(transmit);
                 }
             }
-            Effect::Media(command) => {
-                if let Err(error) = self.rtp.send(command) {
-                    tracing::error!(%error, "a media command was lost");
-                }
-            }
-            Effect::Emit(event) => self.emit(event),
+            Effect::Media(command) => self.commands.push(command),
+            Effect::Emit(event) => self.events.push(event),
             Effect::Resolve {
                 token,
                 host,
@@ -482,7 +484,10 @@ impl Core {
             } => {
                 self.resolve(token, host, port, transport);
             }
-            Effect::CloseCalls { account, at } => self.ledger.close_calls(account, at),
+            Effect::CloseCalls { account, at } => {
+                self.hand_over();
+                self.ledger.close_calls(account, at);
+            }
         }
     }
 
@@ -494,9 +499,17 @@ impl Core {
         self.carry_out_all(now, effects);
     }
 
-    fn emit(&self, event: pbx::Event) {
-        if self.ledger.push([event]) > 0 {
-            tracing::error!("an event was lost: the ledger's queue is full");
+    fn hand_over(&mut self) {
+        for command in self.commands.drain(..) {
+            if let Err(error) = self.rtp.send(command) {
+                tracing::error!(%error, "a media command was lost");
+            }
+        }
+        if !self.events.is_empty() {
+            let lost = self.ledger.push(self.events.drain(..));
+            if lost > 0 {
+                tracing::error!(lost, "events were lost: the ledger's queue is full");
+            }
         }
     }
 

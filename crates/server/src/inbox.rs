@@ -16,16 +16,25 @@ pub struct Sender<T>(Arc<Shared<T>>);
 pub struct Inbox<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
-    queue: Mutex<VecDeque<T>>,
+    queue: Mutex<Queue<T>>,
     capacity: usize,
     wake: OwnedFd,
+}
+
+struct Queue<T> {
+    items: VecDeque<T>,
+    /// The owner was woken and has not drained since.
+    is_woken: bool,
 }
 
 /// A queue that holds up to `capacity` items.
 pub fn channel<T>(capacity: usize) -> std::io::Result<(Sender<T>, Inbox<T>)> {
     let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
     let shared = Arc::new(Shared {
-        queue: Mutex::new(VecDeque::new()),
+        queue: Mutex::new(Queue {
+            items: VecDeque::new(),
+            is_woken: false,
+        }),
         capacity,
         wake,
     });
@@ -41,17 +50,18 @@ impl<T> Clone for Sender<T> {
 impl<T> Sender<T> {
     /// Puts `item` into the queue and wakes the owner, or gives it back when the queue is full.
     pub fn send(&self, item: T) -> Result<(), T> {
-        let mut queue = self.0.lock();
-        if queue.len() >= self.0.capacity {
-            return Err(item);
-        }
-        queue.push_back(item);
-        let was_empty = queue.len() == 1;
+        let mut queue = self.0.push(item)?;
+        let was_woken = std::mem::replace(&mut queue.is_woken, true);
         drop(queue);
-        if was_empty {
+        if !was_woken {
             self.wake();
         }
         Ok(())
+    }
+
+    /// Puts `item` into the queue, where the owner finds it when it drains for another reason.
+    pub fn send_quietly(&self, item: T) -> Result<(), T> {
+        self.0.push(item).map(drop)
     }
 
     /// Wakes the owner without an item.
@@ -66,7 +76,9 @@ impl<T> Inbox<T> {
     pub fn drain(&self, items: &mut Vec<T>) {
         // Quiet first: an item that comes after this wakes again.
         rustix::io::read(&self.0.wake, &mut [0; 8]).ok();
-        items.extend(self.0.lock().drain(..));
+        let mut queue = self.0.lock();
+        queue.is_woken = false;
+        items.extend(queue.items.drain(..));
     }
 
     /// A further sender.
@@ -83,7 +95,16 @@ impl<T> AsFd for Inbox<T> {
 }
 
 impl<T> Shared<T> {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+    fn push(&self, item: T) -> Result<MutexGuard<'_, Queue<T>>, T> {
+        let mut queue = self.lock();
+        if queue.items.len() >= self.capacity {
+            return Err(item);
+        }
+        queue.items.push_back(item);
+        Ok(queue)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,5 +138,17 @@ mod tests {
         assert!(!readable(&inbox));
         assert_eq!(sender.send(4), Ok(()));
         assert!(readable(&inbox));
+    }
+
+    #[test]
+    fn what_is_sent_quietly_wakes_nobody_and_hides_nothing() {
+        let (sender, inbox) = channel(2).unwrap();
+        assert_eq!(sender.send_quietly(1), Ok(()));
+        assert!(!readable(&inbox));
+        assert_eq!(sender.send(2), Ok(()));
+        assert!(readable(&inbox), "though something was queued before it");
+        let mut items = Vec::new();
+        inbox.drain(&mut items);
+        assert_eq!(items, [1, 2]);
     }
 }

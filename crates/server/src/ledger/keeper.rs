@@ -19,8 +19,9 @@ use crate::ready::{self, Readiness};
 
 /// A webhook waits at most so long for others to be committed with it.
 const HOOK_WINDOW: Duration = Duration::from_millis(4);
-/// An event that tells nobody anything yet waits at most so long.
-const EVENT_WINDOW: Duration = Duration::from_millis(20);
+/// An event that tells nobody anything yet waits at most so long: mostly it is committed with the
+/// webhook of another call before.
+const EVENT_WINDOW: Duration = Duration::from_millis(50);
 /// The result of an attempt waits so long: losing it only means that the attempt is made again.
 const ATTEMPT_WINDOW: Duration = Duration::from_millis(100);
 /// How often the store is told that the node is alive, while calls are open.
@@ -273,7 +274,8 @@ impl Keeper {
 pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch, event: Event) {
     for change in fold.apply(&event) {
         match change {
-            Change::Row(row) => put_row(batch, row),
+            // Who reads the record sees calls that have ended; of the others it keeps the events.
+            Change::Row(row) => batch.rows.extend(Some(row).filter(|row| row.listed)),
             Change::Hook(facts) => batch.deliveries.extend(deliveries(directory, &facts)),
         }
     }
@@ -290,18 +292,6 @@ pub(super) fn lost_by_fault(fold: &Fold, account: AccountId, at: Time) -> Vec<Ev
         }
     }
     events
-}
-
-/// Of several states of one row only the last is written.
-fn put_row(batch: &mut Batch, row: pbx::cdr::UserCall) {
-    let side = row.kind.side();
-    let same = batch.rows.iter_mut().rfind(|other| {
-        other.call == row.call && other.kind.side() == side && other.user_number == row.user_number
-    });
-    match same {
-        Some(other) => *other = row,
-        None => batch.rows.push(row),
-    }
 }
 
 /// One delivery for each endpoint that ticked the trigger. The body is rendered once for all.

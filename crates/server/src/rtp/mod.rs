@@ -99,7 +99,11 @@ pub fn start(
     wake: impl Fn() + Send + Sync + 'static,
 ) -> io::Result<Rtp> {
     allow_many_sockets();
-    let slices = PortPool::slices(settings.ports.clone(), thread_count(settings.threads));
+    let slices = PortPool::slices(
+        settings.ports.clone(),
+        thread_count(settings.threads),
+        settings.rest,
+    );
     let paths = slices.iter().map(PortPool::size).sum();
     let mut rtp = Rtp {
         threads: Vec::with_capacity(slices.len()),
@@ -140,10 +144,17 @@ impl Rtp {
         {
             return Err(SendError::AcrossThreads(command));
         }
-        match self.threads.get(usize::from(thread.0)) {
-            Some(running) => running.commands.send(command).map_err(SendError::Full),
-            None => Err(SendError::UnknownThread(command)),
-        }
+        let Some(Running { commands, .. }) = self.threads.get(usize::from(thread.0)) else {
+            return Err(SendError::UnknownThread(command));
+        };
+        // Nobody waits for the end of a path: the thread finds it when it next looks after its paths,
+        // with those of other calls.
+        let sent = if matches!(command, Command::Release { .. }) {
+            commands.send_quietly(command)
+        } else {
+            commands.send(command)
+        };
+        sent.map_err(SendError::Full)
     }
 
     /// Moves what the threads told into `events`.

@@ -31,6 +31,8 @@ enum Lock {
 
 /// The longest datagram that is passed on, in bytes: more than a path of Ethernet carries.
 pub(super) const MAX_DATAGRAM_BYTES: usize = 2_047;
+/// Datagrams and errors that a call may leave in its sockets: what fits into a kernel buffer.
+const MAX_LEFT_BEHIND: usize = 1_024;
 /// One byte more, so that a datagram that was cut short shows itself.
 pub(super) type Buffer = [u8; MAX_DATAGRAM_BYTES + 1];
 
@@ -56,6 +58,20 @@ impl Pair {
         epoll::add(epoll, &self.rtp, rtp, epoll::EventFlags::IN)?;
         epoll::add(epoll, &self.rtcp, rtcp, epoll::EventFlags::IN)?;
         Ok(())
+    }
+
+    /// Ends what [`listen`](Self::listen) began.
+    pub(super) fn ignore(&self, epoll: &OwnedFd) -> io::Result<()> {
+        epoll::delete(epoll, &self.rtp)?;
+        epoll::delete(epoll, &self.rtcp)?;
+        Ok(())
+    }
+
+    /// Makes it as good as new: heard by everybody and empty. `None`: it will not become empty.
+    pub(super) fn renewed(mut self) -> Option<Self> {
+        self.unlock();
+        let is_new = self.lock == Lock::Open && is_emptied(&self.rtp) && is_emptied(&self.rtcp);
+        is_new.then_some(self)
     }
 
     /// Hears only `remote` and sends only there. If the kernel refuses, the source is still checked
@@ -154,6 +170,16 @@ fn receive(socket: &OwnedFd, buffer: &mut Buffer) -> Option<(usize, SocketAddr)>
     Some((bytes, SocketAddr::try_from(source?).ok()?))
 }
 
+/// Throws away what waits in a socket. `false`: there is too much, somebody floods it.
+fn is_emptied(socket: &OwnedFd) -> bool {
+    let empty = |_| {
+        let read = rustix::net::recv(socket, &mut [0; 1], RecvFlags::empty());
+        read == Err(Errno::AGAIN)
+    };
+    // Errors are those of earlier sends (ICMP): reading one takes it away.
+    (0..MAX_LEFT_BEHIND).any(empty)
+}
+
 fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
@@ -164,4 +190,30 @@ fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket_with(family, SocketType::DGRAM, flags, None)?;
     rustix::net::bind(socket.as_fd(), &address)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn a_renewed_pair_is_empty_and_hears_everybody() {
+        let address = IpAddr::from([127, 0, 77, 40]);
+        let (peer, stranger) = (UdpSocket::bind((address, 0)), UdpSocket::bind((address, 0)));
+        let (peer, stranger) = (peer.unwrap(), stranger.unwrap());
+        let mut pair = Pair::bind(address, 20_000).unwrap();
+        let (rtp, rtcp) = ((address, 20_000), (address, 20_001));
+        pair.lock(peer.local_addr().unwrap());
+        peer.send_to(b"late", rtp).unwrap();
+        stranger.send_to(b"late", rtcp).unwrap();
+        let mut pair = pair.renewed().unwrap();
+        let mut buffer = [0; MAX_DATAGRAM_BYTES + 1];
+        assert_eq!(pair.receive_rtp(&mut buffer), None);
+        assert_eq!(pair.receive_rtcp(&mut buffer), None);
+        stranger.send_to(b"first", rtp).unwrap();
+        let source = Source::Address(stranger.local_addr().unwrap());
+        assert_eq!(pair.receive_rtp(&mut buffer), Some((5, source)));
+    }
 }

@@ -23,7 +23,7 @@ use super::events::EventQueue;
 use super::pace::{Mode, Pace, TICK};
 use super::pair::Pair;
 use super::paths::{Path, Paths, Stage};
-use super::ports::{PortPool, REST_OF_FOREIGN_PORT};
+use super::ports::{PortPool, Taken};
 use super::relay::{self, Relay};
 use crate::clock::Clock;
 use crate::inbox::Inbox;
@@ -48,7 +48,7 @@ pub(super) struct Parts {
     pub(super) settings: RtpSettings,
     pub(super) clock: Clock,
     pub(super) epoll: OwnedFd,
-    pub(super) pool: PortPool,
+    pub(super) pool: PortPool<Pair>,
     pub(super) inbox: Inbox<Command>,
     pub(super) events: Arc<EventQueue>,
     pub(super) counters: Arc<Counters>,
@@ -69,8 +69,8 @@ pub(super) struct MediaThread {
     stock: Stock,
     /// Not before this is binding tried again.
     bind_after: Time,
-    /// Paths that are listening; with none there is nothing to look after.
-    listening: usize,
+    /// Paths that a leg has taken; with none there is nothing to look after.
+    in_use: usize,
     look_after: Time,
     /// Makes the choice of ports unpredictable: a keyed hash of how many were chosen.
     random: RandomState,
@@ -106,7 +106,7 @@ impl MediaThread {
             stocked: 0,
             stock: Stock::Filling,
             bind_after: now,
-            listening: 0,
+            in_use: 0,
             look_after: now,
             random: RandomState::new(),
             picks: 0,
@@ -132,8 +132,9 @@ impl MediaThread {
     /// Packets and commands first, then what time brings.
     fn turn(&mut self) {
         let (now, packets) = self.relay_packets();
-        if self.listening > 0 && now >= self.look_after {
+        if self.in_use > 0 && now >= self.look_after {
             self.look_after = now + LOOK_AFTER_EVERY;
+            self.obey(now);
             self.relay.tick(now);
         }
         self.refill(now);
@@ -199,7 +200,7 @@ impl MediaThread {
     /// When something is due without a packet. A busy thread does not ask: it ticks.
     fn until_timer(&self) -> Option<Duration> {
         let now = self.parts.clock.now();
-        let look_after = (self.listening > 0).then_some(self.look_after);
+        let look_after = (self.in_use > 0).then_some(self.look_after);
         let may_bind = self
             .parts
             .pool
@@ -245,23 +246,25 @@ impl MediaThread {
         }
     }
 
-    /// Binds a free pair. `None`: there is none, or the system lets us have no more sockets.
+    /// A bound pair with a place. `None`: there is none, or the system lets us have no more sockets.
     fn bind(&mut self, now: Time) -> Option<Port> {
         // Every port that something else has bound is put aside, so this ends.
         loop {
             self.picks += 1;
-            let rtp_port = self
-                .parts
-                .pool
-                .take(now, self.random.hash_one(self.picks))?;
-            match Pair::bind(self.parts.settings.address, rtp_port) {
+            let random = self.random.hash_one(self.picks);
+            let (rtp_port, pair) = match self.parts.pool.take(now, random)? {
+                Taken::Bound(port, pair) => (port, pair.renewed()),
+                Taken::Unbound(port) => (port, None),
+            };
+            let address = self.parts.settings.address;
+            match pair.map_or_else(|| Pair::bind(address, rtp_port), Ok) {
                 Ok(pair) => {
                     let path = self.relay.paths.insert(now, rtp_port, pair);
                     return Some(Port { path, rtp_port });
                 }
                 Err(error) => {
                     self.relay.counts.bind_failures += 1;
-                    self.parts.pool.rest(rtp_port, now + REST_OF_FOREIGN_PORT);
+                    self.parts.pool.is_foreign(now, rtp_port);
                     if error.kind() != io::ErrorKind::AddrInUse {
                         tracing::error!(%error, rtp_port, "a media port could not be bound");
                         return None;
@@ -329,6 +332,7 @@ impl MediaThread {
         if path.stage == Stage::Stocked {
             path.stage = Stage::Claimed;
             self.stocked -= 1;
+            self.in_use += 1;
             self.relay.counts.opened += 1;
         }
         true
@@ -347,10 +351,7 @@ impl MediaThread {
                 token(id, relay::Port::Rtp),
                 token(id, relay::Port::Rtcp),
             ) {
-                Ok(()) => {
-                    path.stage = Stage::Listening;
-                    self.listening += 1;
-                }
+                Ok(()) => path.stage = Stage::Listening,
                 Err(error) => tracing::error!(%error, "a media path cannot be watched"),
             }
         }
@@ -380,19 +381,29 @@ impl MediaThread {
 
     fn release(&mut self, now: Time, id: PathId) {
         self.unbridge(id);
-        let Some(Path {
-            port, leg, stage, ..
-        }) = self.relay.paths.remove(id)
-        else {
+        let Some(path) = self.relay.paths.remove(id) else {
             return;
         };
-        self.listening -= usize::from(stage == Stage::Listening);
+        let Path {
+            port,
+            leg,
+            stage,
+            pair,
+            ..
+        } = path;
+        self.in_use -= 1;
         let report = leg.finish(&mut self.relay.events);
         self.relay
             .events
             .push(MediaEvent::Closed { path: id, report });
         self.relay.counts.closed += 1;
-        self.parts.pool.rest(port, now + self.parts.settings.rest);
+        let is_quiet = stage != Stage::Listening || pair.ignore(&self.parts.epoll).is_ok();
+        if is_quiet {
+            self.parts.pool.rest(now, port, pair);
+        } else {
+            drop(pair);
+            self.parts.pool.give_back(port);
+        }
     }
 }
 
