@@ -58,19 +58,23 @@ pub(crate) fn nextest(filter: &str) -> (Counts, Result<()>) {
     }
     // The same tests, one binary at a time and without limits on their time.
     println!("cargo-nextest is missing (cargo install --locked cargo-nextest): using cargo test");
-    let mut run = cargo(&["test", "--locked"]);
+    let server = ["-p", "switchhook"];
     if filter == BLACK_BOX {
-        run.args([
-            "-p",
-            "switchhook",
-            "--test",
-            "blackbox",
-            "--",
-            "--test-threads=2",
+        return cargo_test(&[
+            &server[..],
+            &["--test", "blackbox", "--", "--test-threads=2"],
         ]);
-    } else {
-        run.args(["--workspace", "--lib", "--bins"]);
     }
+    let (mut counts, others) =
+        cargo_test(&[&["--workspace", "--exclude", "switchhook", "--tests"]]);
+    let (of_server, server) = cargo_test(&[&server[..], &["--lib", "--bins"]]);
+    counts += of_server;
+    (counts, others.and(server))
+}
+
+fn cargo_test(arguments: &[&[&str]]) -> (Counts, Result<()>) {
+    let mut run = cargo(&["test", "--locked"]);
+    run.args(arguments.concat());
     check_tests(run)
 }
 
