@@ -5,6 +5,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::wait_for;
 
 /// A child that is killed, by its id, when the test lets go of it.
@@ -27,6 +29,12 @@ impl Running {
         self.child.id()
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        let raw = i32::try_from(self.id()).ok();
+        raw.and_then(Pid::from_raw)
+            .expect("a child's id is above zero")
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our own child can be asked")
@@ -40,13 +48,8 @@ impl Running {
 
     /// Asks it to end, as a service manager does.
     pub(crate) fn terminate(&self) {
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "cannot signal {}",
-            self.name
-        );
+        let sent = kill_process(self.pid(), Signal::TERM);
+        assert!(sent.is_ok(), "cannot signal {}: {sent:?}", self.name);
     }
 
     /// Ends it without a chance to tidy up.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::Value;
 
 use super::account::KEY;
@@ -170,12 +170,11 @@ impl Server {
             .running
             .as_ref()
             .expect("the test has launched the server");
-        let id = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
         let limit = Rlimit {
             current: bytes,
             maximum: None,
         };
-        prlimit(id, Resource::Fsize, limit).expect("a child's limits are ours");
+        prlimit(Some(running.pid()), Resource::Fsize, limit).expect("a child's limits are ours");
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
