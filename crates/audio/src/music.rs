@@ -1,20 +1,20 @@
 //! Music on hold: one track that comes with the program. It runs into itself without a seam, and
 //! `music/make.py` plays it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use media::codec::Codec;
 use media::sound::Sound;
 
+use crate::encoded::Encoded;
 use crate::pcm::Pcm;
 use crate::upload::{self, UploadLimits};
 
-/// The track for phones, in every encoding, to be repeated for ever. The first call decodes and encodes
-/// it, the better part of a second; so it does not belong where calls wait.
-pub fn on_hold() -> Arc<Sound> {
-    static SOUND: OnceLock<Arc<Sound>> = OnceLock::new();
-    SOUND
-        .get_or_init(|| Arc::new(on_hold_pcm().sound()))
-        .clone()
+/// The track for phones that speak this encoding, to be repeated for ever. The first call for each decodes
+/// and encodes it, up to half a second; so it does not belong where calls wait.
+pub fn on_hold(codec: Codec) -> Arc<Sound> {
+    static ENCODED: Encoded = Encoded::new();
+    ENCODED.of(codec, on_hold_pcm)
 }
 
 /// The track as linear audio of 16 kHz.
@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn the_sound_is_made_once() {
-        assert!(Arc::ptr_eq(&on_hold(), &on_hold()));
-        assert_eq!(on_hold().frames(), 4_200);
+        let sound = on_hold(Codec::Pcma);
+        assert!(Arc::ptr_eq(&sound, &on_hold(Codec::Pcma)));
+        assert_eq!(sound.frames(), 4_200);
     }
 }

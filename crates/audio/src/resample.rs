@@ -91,7 +91,8 @@ const EDGE: f64 = 0.93;
 /// The shape of the Kaiser window, for 80 dB.
 const KAISER_BETA: f64 = 8.0;
 /// The most positions between two samples that have weights of their own. Usual pairs of rates need
-/// at most 640; unusual ones are rounded to the nearest, 78 dB below the audio.
+/// at most 640; unusual ones are rounded to the nearest, which makes noise 70 dB below the audio. It also
+/// bounds the weights, to some 300,000.
 const MAX_PHASES: u64 = 4_096;
 
 /// The weights of the input around an output sample, for each position that it can have.
@@ -105,7 +106,10 @@ impl Filter {
     fn new(from_hz: u32, to_hz: u32) -> Self {
         let band = EDGE * (f64::from(to_hz) / f64::from(from_hz)).min(1.0);
         let half = ceil(ZERO_CROSSINGS / band);
-        let phases = u64::from(to_hz / greatest_common_divisor(from_hz, to_hz)).min(MAX_PHASES);
+        let exact = u64::from(to_hz / greatest_common_divisor(from_hz, to_hz));
+        // The longer the filter, the finer its input, and the fewer positions are told apart by ear.
+        let most = MAX_PHASES * u64::from(to_hz) / u64::from(from_hz.max(to_hz));
+        let phases = exact.min(most.max(1));
         let mut weights = Vec::new();
         for phase in 0..phases {
             weights.extend(phase_weights(phase as f64 / phases as f64, band, half));
@@ -239,6 +243,7 @@ mod tests {
     fn a_rate_that_shares_nothing_with_ours_works_too() {
         check(1_000.0, 44_101, 16_000, -6.1, -5.9);
         check(1_000.0, 7_919, 16_000, -6.1, -5.9);
+        check(1_000.0, 383_987, 8_000, -6.1, -5.9);
     }
 
     #[test]

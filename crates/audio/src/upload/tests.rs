@@ -256,3 +256,11 @@ fn a_damaged_file_is_no_panic() {
         }
     }
 }
+
+#[test]
+fn a_decoder_that_stumbles_is_a_damaged_file() {
+    // So many channels that the reader's arithmetic overflows (fmt chunk of WAVE_FORMAT_EXTENSIBLE).
+    let mut file = file("wav 24").to_vec();
+    file[22..24].copy_from_slice(&300_u16.to_le_bytes());
+    assert!(decode(&file, 8_000, &UploadLimits::PROMPT).is_err());
+}
