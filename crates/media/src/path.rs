@@ -197,9 +197,10 @@ pub enum Command {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digits: String,
     },
-    /// The peer hears everybody else in the room, and is heard unless muted. A path that is in a room
-    /// leaves it; one that is in this room has its speech changed. All members must be on one thread;
-    /// others come in over a [`tie`]. A room holds [`MAX_ROOM_MEMBERS`].
+    /// The peer hears everybody else in the room, and is heard unless muted. A path that is in another
+    /// room or bridged is so no more; one that is in this room has its speech changed. All members must
+    /// be on one thread; others come in over a [`tie`]. A room holds [`MAX_ROOM_MEMBERS`]: who comes
+    /// later hears nothing.
     Join {
         /// The leg's path.
         path: PathId,

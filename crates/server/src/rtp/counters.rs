@@ -9,6 +9,8 @@ pub struct RtpCounts {
     pub relayed: u64,
     /// RTCP datagrams passed on.
     pub reports: u64,
+    /// RTP packets of our own: played, pressed, mixed or translated.
+    pub spoken: u64,
     /// Datagrams that were not passed on.
     pub dropped: u64,
     /// Datagrams that the kernel did not take.
@@ -30,6 +32,7 @@ impl RtpCounts {
         Self {
             relayed: self.relayed + other.relayed,
             reports: self.reports + other.reports,
+            spoken: self.spoken + other.spoken,
             dropped: self.dropped + other.dropped,
             unsent: self.unsent + other.unsent,
             opened: self.opened + other.opened,
@@ -46,6 +49,7 @@ impl RtpCounts {
 pub(super) struct Counters {
     relayed: AtomicU64,
     reports: AtomicU64,
+    spoken: AtomicU64,
     dropped: AtomicU64,
     unsent: AtomicU64,
     opened: AtomicU64,
@@ -59,6 +63,7 @@ impl Counters {
     pub(super) fn write(&self, counts: &RtpCounts) {
         self.relayed.store(counts.relayed, Ordering::Relaxed);
         self.reports.store(counts.reports, Ordering::Relaxed);
+        self.spoken.store(counts.spoken, Ordering::Relaxed);
         self.dropped.store(counts.dropped, Ordering::Relaxed);
         self.unsent.store(counts.unsent, Ordering::Relaxed);
         self.opened.store(counts.opened, Ordering::Relaxed);
@@ -72,6 +77,7 @@ impl Counters {
         RtpCounts {
             relayed: self.relayed.load(Ordering::Relaxed),
             reports: self.reports.load(Ordering::Relaxed),
+            spoken: self.spoken.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             unsent: self.unsent.load(Ordering::Relaxed),
             opened: self.opened.load(Ordering::Relaxed),

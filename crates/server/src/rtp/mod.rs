@@ -10,14 +10,21 @@ mod pace;
 mod pair;
 mod paths;
 mod ports;
+mod recordings;
 mod relay;
+mod studio;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod voices;
+mod wheel;
+mod work;
+mod writer;
 
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -33,6 +40,8 @@ pub use counters::RtpCounts;
 use events::EventQueue;
 use ports::PortPool;
 use thread::MediaThread;
+use writer::AudioWriter;
+pub use writer::{JOURNAL_SUFFIX, journal_path};
 
 /// How many commands may wait for one thread. The engine sends a handful per call.
 const COMMAND_LIMIT: usize = 65_536;
@@ -50,6 +59,8 @@ pub struct RtpSettings {
     pub stock: u16,
     /// How long ports rest after a call, so that late packets of it meet nobody.
     pub rest: Duration,
+    /// Where journals of recordings are written; without a folder nothing can be recorded.
+    pub recordings: Option<PathBuf>,
 }
 
 impl Default for RtpSettings {
@@ -60,6 +71,7 @@ impl Default for RtpSettings {
             ports: 16_384..=32_767,
             stock: 64,
             rest: Duration::from_secs(10),
+            recordings: None,
         }
     }
 }
@@ -69,6 +81,8 @@ pub struct Rtp {
     threads: Vec<Running>,
     events: Arc<EventQueue>,
     stop: Arc<AtomicBool>,
+    /// Stopped after the threads, whose last recordings it writes.
+    writer: Option<AudioWriter>,
 }
 
 struct Running {
@@ -109,7 +123,11 @@ pub fn start(
         threads: Vec::with_capacity(slices.len()),
         events: Arc::new(EventQueue::new(paths, Box::new(wake))),
         stop: Arc::new(AtomicBool::new(false)),
+        writer: None,
     };
+    if let Some(folder) = &settings.recordings {
+        rtp.writer = Some(AudioWriter::start(folder, Arc::clone(&rtp.events))?);
+    }
     for (id, pool) in (0..).map(ThreadId).zip(slices) {
         let (commands, inbox) = inbox::channel(COMMAND_LIMIT)?;
         let counters = Arc::new(Counters::default());
@@ -121,6 +139,7 @@ pub fn start(
             pool,
             inbox,
             events: Arc::clone(&rtp.events),
+            writer: rtp.writer.as_ref().map(AudioWriter::jobs),
             counters: Arc::clone(&counters),
             stop: Arc::clone(&rtp.stop),
         };
@@ -179,7 +198,8 @@ impl Rtp {
 }
 
 impl Drop for Rtp {
-    /// Waits for the threads: each looks at `stop` at least once per tick or wake-up.
+    /// Waits for the threads: each looks at `stop` at least once per tick or wake-up. What was recorded
+    /// is on the disk afterwards.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         for running in &mut self.threads {
@@ -189,6 +209,7 @@ impl Drop for Rtp {
                 tracing::error!("a media thread had panicked");
             }
         }
+        drop(self.writer.take());
     }
 }
 

@@ -2,9 +2,10 @@
 
 use clock::Time;
 use media::leg::Leg;
-use media::{PathId, ThreadId};
+use media::{PathId, ThreadId, Way};
 
 use super::pair::Pair;
+use super::studio::Studio;
 
 /// One leg's sockets and state. The order is kept and begins with a cache line, for the reason that
 /// [`Leg`] gives.
@@ -13,10 +14,27 @@ pub(super) struct Path {
     pub(super) pair: Pair,
     /// The place of the leg at the other end of the bridge.
     pub(super) peer: Option<u32>,
+    /// What is to be done besides relaying; a plain call has none.
+    pub(super) studio: Option<Box<Studio>>,
     pub(super) stage: Stage,
     pub(super) port: u16,
     pub(super) leg: Leg,
     pub(super) id: PathId,
+    /// How packets pass over the bridge.
+    pub(super) way: Way,
+}
+
+impl Path {
+    /// Its work besides relaying, begun if there was none.
+    pub(super) fn studio(&mut self) -> &mut Studio {
+        self.studio.get_or_insert_default()
+    }
+
+    /// Whether the peer hears us, and nobody else therefore.
+    pub(super) fn is_spoken_to(&self) -> bool {
+        let studio = self.studio.as_ref();
+        studio.is_some_and(|studio| studio.speaker.is_speaking())
+    }
 }
 
 /// How far a path's life has come.
@@ -70,6 +88,8 @@ impl Paths {
             pair,
             leg,
             peer: None,
+            studio: None,
+            way: Way::DIRECT,
             stage: Stage::Stocked,
         });
         id

@@ -1,19 +1,30 @@
 //! From one leg's sockets to the other's: what is done for each datagram.
 
+use std::collections::BTreeMap;
+
 use clock::Time;
-use media::MediaEvent;
 use media::leg::{Heard, Listening};
+use media::mix::Room;
+use media::{MediaEvent, RoomId};
 
 use super::counters::RtpCounts;
 use super::pair::{Buffer, MAX_DATAGRAM_BYTES, Sent};
 use super::paths::{Path, Paths, Stage};
+use super::recordings::Recordings;
+use super::wheel::Wheel;
 
 /// The paths and what passing packets between them needs.
 pub(super) struct Relay {
     pub(super) paths: Paths,
     pub(super) events: Vec<MediaEvent>,
     pub(super) counts: RtpCounts,
-    buffer: Box<Buffer>,
+    pub(super) wheel: Wheel,
+    pub(super) rooms: BTreeMap<RoomId, Room>,
+    pub(super) recordings: Recordings,
+    /// The datagram that was read last.
+    pub(super) buffer: Box<Buffer>,
+    /// The packet that is made.
+    pub(super) packet: Vec<u8>,
 }
 
 /// Which socket of a path can be read.
@@ -24,12 +35,16 @@ pub(super) enum Port {
 }
 
 impl Relay {
-    pub(super) fn new(paths: Paths) -> Self {
+    pub(super) fn new(paths: Paths, recordings: Recordings) -> Self {
         Self {
             paths,
             events: Vec::new(),
             counts: RtpCounts::default(),
+            wheel: Wheel::new(),
+            rooms: BTreeMap::new(),
+            recordings,
             buffer: Box::new([0; MAX_DATAGRAM_BYTES + 1]),
+            packet: Vec::new(),
         }
     }
 
@@ -39,6 +54,7 @@ impl Relay {
         let Some(path) = self.paths.at(slot) else {
             return;
         };
+        let told = self.events.len();
         let heard = match port {
             Port::Rtp => hear_rtp(now, path, &mut self.buffer, &mut self.events),
             Port::Rtcp => hear_rtcp(now, path, &mut self.buffer),
@@ -49,24 +65,47 @@ impl Relay {
         if let Heard::LatchedRtp(remote) = heard {
             path.pair.lock(remote);
         }
+        let is_plain = path.studio.is_none();
         let passed = match heard {
             Heard::Nothing => Passed::Nowhere,
-            Heard::Rtp | Heard::LatchedRtp(_) => self.pass(slot, bytes, Port::Rtp),
-            Heard::Rtcp => self.pass(slot, bytes, Port::Rtcp),
+            Heard::Rtp | Heard::LatchedRtp(_) if is_plain => self.pass(now, slot, bytes),
+            Heard::Rtp | Heard::LatchedRtp(_) => self.work_on(now, slot, bytes, told),
+            Heard::Rtcp => self.pass_report(slot, bytes),
         };
         self.count(slot, heard, passed);
     }
 
     /// Sends the buffer to the peer at the other end of the bridge.
-    fn pass(&mut self, slot: u32, bytes: usize, port: Port) -> Passed {
+    pub(super) fn pass(&mut self, now: Time, slot: u32, bytes: usize) -> Passed {
+        let Some(path) = self.paths.at(slot) else {
+            return Passed::Nowhere;
+        };
+        let clock = path
+            .leg
+            .heard_payload()
+            .map_or(USUAL_CLOCK, |payload| payload.clock);
+        let Some(peer) = path.peer.and_then(|peer| self.paths.at(peer)) else {
+            return Passed::Nowhere;
+        };
+        if peer.is_spoken_to() {
+            return Passed::Nowhere;
+        }
+        let datagram = &mut self.buffer[..bytes];
+        peer.leg.number_relayed(now, clock, datagram);
+        send_rtp(peer, datagram)
+    }
+
+    /// Sends the report in the buffer to the peer at the other end of the bridge, if it is about
+    /// packets as the peer knows them.
+    fn pass_report(&mut self, slot: u32, bytes: usize) -> Passed {
         let peer = self.paths.at(slot).and_then(|path| path.peer);
         let Some(peer) = peer.and_then(|peer| self.paths.at(peer)) else {
             return Passed::Nowhere;
         };
-        let datagram = &self.buffer[..bytes];
-        match port {
-            Port::Rtp => send_rtp(peer, datagram),
-            Port::Rtcp => send_rtcp(peer, datagram),
+        if peer.leg.hears_directly() {
+            send_rtcp(peer, &self.buffer[..bytes])
+        } else {
+            Passed::Here
         }
     }
 
@@ -74,6 +113,7 @@ impl Relay {
         match passed {
             Passed::On(Port::Rtp) => self.counts.relayed += 1,
             Passed::On(Port::Rtcp) => self.counts.reports += 1,
+            Passed::Here => {}
             Passed::Refused => self.counts.unsent += 1,
             Passed::Nowhere => {
                 self.counts.dropped += 1;
@@ -87,6 +127,7 @@ impl Relay {
 
     /// Looks after every path: silence, lost key ends, peers that have moved.
     pub(super) fn tick(&mut self, now: Time) {
+        let told = self.events.len();
         for path in self
             .paths
             .iter_mut()
@@ -96,16 +137,34 @@ impl Relay {
                 path.pair.unlock();
             }
         }
+        self.press_onward(now, told);
+        self.tick_recordings(now);
     }
 }
 
+impl RtpCounts {
+    /// Counts a packet of ours.
+    pub(super) fn count_spoken(&mut self, passed: Passed) {
+        match passed {
+            Passed::On(_) => self.spoken += 1,
+            Passed::Refused => self.unsent += 1,
+            Passed::Here | Passed::Nowhere => {}
+        }
+    }
+}
+
+/// The clock of what was not negotiated, if it is anything.
+const USUAL_CLOCK: u32 = 8_000;
+
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passed {
+pub(super) enum Passed {
     On(Port),
+    /// It was meant for us: it is mixed, translated, or about packets that do not pass.
+    Here,
     /// The kernel did not take it.
     Refused,
-    /// There is no bridge, or the other peer has no address.
+    /// There is no bridge, or the other peer has no address or hears us just now.
     Nowhere,
 }
 
@@ -124,7 +183,7 @@ fn hear_rtcp(now: Time, path: &mut Path, buffer: &mut Buffer) -> Option<(usize, 
     Some((bytes, path.leg.rtcp(now, source, &buffer[..bytes])))
 }
 
-fn send_rtp(peer: &mut Path, datagram: &[u8]) -> Passed {
+pub(super) fn send_rtp(peer: &mut Path, datagram: &[u8]) -> Passed {
     let sent = if peer.pair.is_locked() {
         peer.pair.send_to_source(datagram)
     } else {

@@ -1,5 +1,8 @@
 //! With real sockets on loopback: each test has an address of its own there, and every wait a deadline.
 
+mod recordings;
+mod voices;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clock::Time;
 use media::leg::Listening;
 use media::path::Remote;
-use media::{Command, MediaEvent, PathId, PayloadMap, Port, ThreadId, Way};
+use media::{Command, MediaEvent, PathId, Port, ThreadId};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -24,9 +24,11 @@ use super::pace::{Mode, Pace, TICK};
 use super::pair::Pair;
 use super::paths::{Path, Paths, Stage};
 use super::ports::{PortPool, Taken};
+use super::recordings::Recordings;
 use super::relay::{self, Relay};
+use super::writer::Job;
 use crate::clock::Clock;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Sender};
 
 /// How many ready sockets one look at `epoll` yields.
 const READY_LIMIT: usize = 1_024;
@@ -39,6 +41,8 @@ const LOOK_AFTER_EVERY: Duration = Duration::from_millis(250);
 const BINDS_PER_TURN: usize = 32;
 /// How long a thread that cannot bind (too many files, all ports taken) waits before the next try.
 const BIND_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long a thread that ends waits for the audio-writer to take its recordings.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
 /// The token of the inbox in `epoll`; sockets have `slot * 2 + port`.
 const INBOX: u64 = u64::MAX;
 
@@ -51,6 +55,8 @@ pub(super) struct Parts {
     pub(super) pool: PortPool<Pair>,
     pub(super) inbox: Inbox<Command>,
     pub(super) events: Arc<EventQueue>,
+    /// Where recordings are written; without it there are none.
+    pub(super) writer: Option<Sender<Job>>,
     pub(super) counters: Arc<Counters>,
     pub(super) stop: Arc<AtomicBool>,
 }
@@ -98,7 +104,7 @@ impl MediaThread {
     pub(super) fn new(parts: Parts) -> Self {
         let now = parts.clock.now();
         Self {
-            relay: Relay::new(Paths::new(parts.id)),
+            relay: Relay::new(Paths::new(parts.id), Recordings::new(parts.writer.clone())),
             ready: Vec::with_capacity(READY_LIMIT),
             pace: Pace::new(now),
             arrived: Vec::new(),
@@ -127,11 +133,24 @@ impl MediaThread {
                 );
             }
         }
+        self.finish_recordings();
+    }
+
+    /// What is recorded up to now is handed to the writer, which is stopped after the threads.
+    fn finish_recordings(&mut self) {
+        let begun = self.parts.clock.now();
+        self.relay.recordings.finish(begun);
+        while !self.relay.recordings.is_handed_over()
+            && self.parts.clock.now() - begun < HAND_OVER_WITHIN
+        {
+            std::thread::sleep(TICK);
+        }
     }
 
     /// Packets and commands first, then what time brings.
     fn turn(&mut self) {
         let (now, packets) = self.relay_packets();
+        self.relay.turns(now);
         if self.in_use > 0 && now >= self.look_after {
             self.look_after = now + LOOK_AFTER_EVERY;
             self.obey(now);
@@ -208,7 +227,8 @@ impl MediaThread {
             .unwrap_or(now)
             .max(self.bind_after);
         let bind = (self.stock == Stock::Filling).then_some(may_bind);
-        let due = [look_after, bind].into_iter().flatten().min()?;
+        let speak = self.relay.wheel.due();
+        let due = [look_after, bind, speak].into_iter().flatten().min()?;
         Some(due - now)
     }
 
@@ -300,26 +320,39 @@ impl MediaThread {
                 b_to_a,
             } => {
                 if self.claim(b) {
-                    self.bridge((a, a_to_b), (b, b_to_a));
+                    self.relay.bridge((a, a_to_b), (b, b_to_a));
                 } else {
                     self.relay.counts.strays += 1;
                 }
             }
-            Command::Unbridge { path } => self.unbridge(path),
+            Command::Unbridge { path } => self.relay.unbridge(path),
             Command::Watch { path, silence } => {
                 if let Some(path) = self.relay.paths.find(path) {
                     path.leg.watch(now, silence);
                 }
             }
-            Command::Play { .. }
-            | Command::Stop { .. }
-            | Command::SendDtmf { .. }
-            | Command::Join { .. }
-            | Command::Leave { .. }
-            | Command::Record { .. }
-            | Command::PauseRecord { .. }
-            | Command::ResumeRecord { .. }
-            | Command::StopRecord { .. } => self.relay.counts.strays += 1,
+            Command::Play {
+                path,
+                play,
+                playlist,
+            } => self.relay.play(now, path, (play, playlist)),
+            Command::Stop { path } => self.relay.stop(path),
+            Command::SendDtmf { path, digits } => self.relay.press(now, path, &digits),
+            Command::Join { path, room, speech } => {
+                if !self.relay.join(now, path, (room, speech)) {
+                    tracing::warn!(room = room.0, "a room has no place left");
+                }
+            }
+            Command::Leave { path } => self.relay.leave(path),
+            Command::Record {
+                path,
+                recording,
+                channel,
+                limits,
+            } => self.relay.record(now, path, (recording, channel), limits),
+            Command::PauseRecord { recording, .. } => self.relay.recordings.pause(now, recording),
+            Command::ResumeRecord { recording, .. } => self.relay.recordings.resume(now, recording),
+            Command::StopRecord { recording, .. } => self.relay.stop_record(now, recording),
             Command::Release { path } => self.release(now, path),
         }
     }
@@ -355,32 +388,11 @@ impl MediaThread {
                 Err(error) => tracing::error!(%error, "a media path cannot be watched"),
             }
         }
-    }
-
-    fn bridge(&mut self, (a, a_to_b): (PathId, Way), (b, b_to_a): (PathId, Way)) {
-        self.unbridge(a);
-        self.unbridge(b);
-        for (id, other, way) in [(a, b, a_to_b), (b, a, b_to_a)] {
-            let map = match way {
-                Way::Relay(map) => map,
-                Way::Transcode { .. } => PayloadMap::IDENTITY,
-            };
-            if let Some(path) = self.relay.paths.find(id) {
-                path.peer = Some(other.slot());
-                path.leg.set_onward(map);
-            }
-        }
-    }
-
-    fn unbridge(&mut self, id: PathId) {
-        let peer = self.relay.paths.find(id).and_then(|path| path.peer.take());
-        if let Some(peer) = peer.and_then(|peer| self.relay.paths.at(peer)) {
-            peer.peer = None;
-        }
+        self.relay.retune_call(id);
     }
 
     fn release(&mut self, now: Time, id: PathId) {
-        self.unbridge(id);
+        self.relay.detach(now, id);
         let Some(path) = self.relay.paths.remove(id) else {
             return;
         };
