@@ -57,6 +57,15 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "datagrams",
+        shows: "the kernel's own cost of a SIP message, beside which P1 and P2 are judged",
+        by: By::Example {
+            package: "switchhook",
+            example: "datagrams",
+            features: "",
+        },
+    },
+    Bench {
         name: "calls",
         shows: "P14: calls per second of call control on one core",
         by: By::Example {
