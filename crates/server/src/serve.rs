@@ -469,6 +469,7 @@ impl Network<'_> {
             threads: self.settings.rtp.threads,
             address: sip_address,
             ports: self.settings.rtp.ports.0.clone(),
+            recordings: Some(self.settings.data_dir.join("recordings")),
             ..RtpSettings::default()
         }
     }
