@@ -1,3 +1,5 @@
+//! Tones through every coder, lost packets, hostile payloads.
+
 use super::*;
 use crate::rtp::Packet;
 use crate::testing::{level_at, sine};

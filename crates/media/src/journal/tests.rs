@@ -1,3 +1,5 @@
+//! Journals as calls write them, and what is heard of them; torn and damaged ones.
+
 use std::time::Duration;
 
 use clock::Time;
