@@ -29,9 +29,11 @@ impl Engine {
             }
             sip::Event::Cancelled { dialog, reason: _ } => self.over(dialog, HangupCause::GaveUp),
             sip::Event::Ended { dialog, cause } => self.over(dialog, cause_of(&cause)),
-            sip::Event::Established { .. }
-            | sip::Event::Referred { .. }
-            | sip::Event::Subscription { .. } => {}
+            sip::Event::Established { .. } | sip::Event::Subscription { .. } => {}
+            sip::Event::Referred { dialog, .. } => {
+                let outputs = self.ua.refuse_referral(now, dialog, Answer::code(DECLINE));
+                self.carry_out(outputs);
+            }
             sip::Event::Offered { dialog, sdp } => self.offered(now, dialog, &sdp),
             sip::Event::OfferWanted { dialog } => self.offer_wanted(now, dialog),
             sip::Event::OfferAnswered { dialog, sdp } => self.offer_answered(now, dialog, &sdp),
@@ -527,5 +529,6 @@ const RINGING: u16 = 180;
 const SESSION_PROGRESS: u16 = 183;
 const NOT_ACCEPTABLE_HERE: u16 = 488;
 const REQUEST_PENDING: u16 = 491;
+const DECLINE: u16 = 603;
 /// When a caller who was turned away may try again.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";

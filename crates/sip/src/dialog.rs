@@ -134,6 +134,22 @@ impl Dialog {
             && tag_of(request.from()) == &*self.remote_tag
     }
 
+    /// The Call-ID and the peer's tag.
+    pub(crate) fn names(&self) -> (&[u8], &[u8]) {
+        (&self.call_id, &self.remote_tag)
+    }
+
+    /// Whether the peer has that tag.
+    pub(crate) fn is_with(&self, tag: &[u8]) -> bool {
+        &*self.remote_tag == tag
+    }
+
+    /// Goes on counting where the early dialog of the same fork has come to.
+    pub(crate) fn continues(&mut self, early: &Self) {
+        self.local_cseq = early.local_cseq.max(self.local_cseq);
+        self.remote_cseq = early.remote_cseq;
+    }
+
     /// Takes the number of a request; `Err` when it comes too late (RFC 3261 §12.2.2).
     pub(crate) fn advance(&mut self, number: u32) -> Result<(), OutOfOrder> {
         if self.remote_cseq.is_some_and(|last| number <= last) {
@@ -153,6 +169,11 @@ impl Dialog {
         if let Some(uri) = contact_of(message) {
             self.target = uri.into();
         }
+    }
+
+    /// The address of the peer, as it says.
+    pub(crate) fn target(&self) -> &[u8] {
+        &self.target
     }
 
     /// Where the next request goes.

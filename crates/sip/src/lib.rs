@@ -40,8 +40,9 @@ pub use stream::{Frame, FrameError, Framer};
 pub use transport::{Destination, FlowId, Source, Transmit, Transport};
 pub use ua::{
     Answer, Contacts, Counts, DialogId, EndCause, Event, Incoming, Invite, Limits, NatPolicy,
-    OutRequest, Output, Party, Reason, Referral, Refusal, ReplaceScope, Replaces, Reply, RequestId,
-    Series, SubscriptionEnd, SubscriptionId, SubscriptionNews, Ua, UaConfig, Withdrawal,
+    OutRequest, Output, Package, Party, Reason, Referral, Refusal, ReplaceScope, Replaced,
+    Replaces, Reply, RequestId, Series, SubscriptionEnd, SubscriptionId, SubscriptionNews,
+    Termination, Ua, UaConfig, Withdrawal,
 };
 pub use uri::{Scheme, Uri, percent_decode};
 pub use write::Writer;

@@ -24,6 +24,11 @@ impl Ua {
             Owner::Reinvite(dialog) => self.reinvite_answered(dialog, answered, step),
             Owner::Update(dialog) => self.update_answered(dialog, answered, step),
             Owner::Info(dialog) => self.info_answered(dialog, answered, step),
+            Owner::Prack(dialog) => self.prack_answered(dialog, answered, step),
+            Owner::Notify(dialog) => self.notify_answered(dialog, Ok(answered), step),
+            Owner::Notification(subscription) => {
+                self.notification_answered(subscription, Ok(answered), step);
+            }
             Owner::Bye(dialog) => self.bye_answered(dialog, answered, step),
             Owner::Request(id, credentials) => {
                 self.request_answered(id, credentials.as_deref(), answered, step);
@@ -37,7 +42,12 @@ impl Ua {
         match &client.owner {
             Owner::Invite(dialog) => self.invite_failed(*dialog, failure, step),
             Owner::Request(id, _) => request_failed(*id, &client.bytes, failure, step),
-            Owner::Nobody => {}
+            // The INVITE itself tells whether the peer is there.
+            Owner::Nobody | Owner::Prack(_) => {}
+            Owner::Notify(dialog) => self.notify_answered(*dialog, Err(failure), step),
+            Owner::Notification(subscription) => {
+                self.notification_answered(*subscription, Err(failure), step);
+            }
             // The BYE has gone: nothing that was sent before it matters any more.
             Owner::Reinvite(dialog) | Owner::Update(dialog) | Owner::Info(dialog)
                 if self.is_leaving(*dialog) => {}

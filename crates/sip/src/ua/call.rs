@@ -5,6 +5,8 @@ use std::time::Duration;
 use clock::Time;
 
 use super::keys::{ClientKey, ServerKey};
+use super::referrals::Served;
+use super::reliable::{Rack, Reliable};
 use super::types::{NatPolicy, Reason};
 use crate::Destination;
 use crate::dialog::{Dialog, Tag};
@@ -51,6 +53,22 @@ pub(crate) struct Inviting {
     pub(crate) session_seconds: u32,
     /// Whether it is still wanted.
     pub(crate) intent: Intent,
+    /// The forks that have answered provisionally.
+    pub(crate) early: Vec<Early>,
+}
+
+/// A fork of our INVITE before its final answer (RFC 3261 §12.1.2).
+pub(crate) struct Early {
+    /// Its dialog.
+    pub(crate) dialog: Dialog,
+    /// The number of its last reliable answer.
+    pub(crate) number: Option<u32>,
+    /// What it has described for certain.
+    pub(crate) theirs: Option<Box<[u8]>>,
+    /// What it was answered to an offer of its own.
+    pub(crate) ours: Option<Box<[u8]>>,
+    /// An offer of its own, which our owner has not yet answered.
+    pub(crate) offered: Option<(Theirs, Box<[u8]>)>,
 }
 
 /// Whether our INVITE is still wanted.
@@ -81,6 +99,10 @@ pub(crate) struct Ringing {
     pub(crate) repeat_at: Option<Time>,
     /// Whether the caller takes UPDATE.
     pub(crate) refresh_by: RefreshBy,
+    /// The provisional answers that must arrive for certain.
+    pub(crate) reliable: Reliable,
+    /// An offer of the caller's, which our owner has not yet answered.
+    pub(crate) theirs: Option<Theirs>,
 }
 
 /// Answered: both sides may talk.
@@ -103,6 +125,12 @@ pub(crate) struct Talking {
     pub(crate) exchange: Exchange,
     /// What is to follow it.
     pub(crate) next: Option<Next>,
+    /// The PRACK that the 200 may have overtaken.
+    pub(crate) rack: Option<Rack>,
+    /// The REFER that is being served.
+    pub(crate) served: Option<Served>,
+    /// How many were accepted.
+    pub(crate) referrals: u32,
 }
 
 /// The owner has let go.
@@ -216,7 +244,7 @@ pub(crate) enum What {
 pub(crate) struct Theirs {
     /// The transaction of its request.
     pub(crate) server: ServerKey,
-    /// INVITE or UPDATE.
+    /// How it came.
     pub(crate) by: By,
     /// Who offers.
     pub(crate) body: Body,
@@ -233,7 +261,7 @@ pub(crate) struct Theirs {
 pub(crate) enum By {
     /// re-INVITE.
     Invite,
-    /// UPDATE.
+    /// UPDATE, or PRACK.
     Update,
 }
 
@@ -248,16 +276,37 @@ impl Call {
     pub(crate) fn deadline(&self) -> Option<Time> {
         match &self.phase {
             Phase::Inviting(inviting) => match inviting.intent {
-                Intent::Wanted | Intent::CancelWaits(_) => None,
+                Intent::Wanted => inviting.deadline(),
+                Intent::CancelWaits(_) => None,
                 Intent::Cancelled { until } => Some(until),
             },
-            Phase::Ringing(ringing) => ringing.repeat_at,
+            Phase::Ringing(ringing) => ringing.deadline(),
             Phase::Talking(talking) => Some(talking.deadline()),
             Phase::Leaving(leaving) => match &leaving.rest {
                 Rest::Acknowledgement(unacknowledged, _) => Some(unacknowledged.deadline()),
                 Rest::ByeAnswer => None,
             },
         }
+    }
+}
+
+impl Inviting {
+    fn deadline(&self) -> Option<Time> {
+        let offered = self.early.iter().filter_map(|early| early.offered.as_ref());
+        offered.map(|(theirs, _)| theirs.give_up_at).min()
+    }
+
+    /// The fork that waits for the answer to an offer of its own; one may at a time.
+    pub(crate) fn offering(&mut self) -> Option<&mut Early> {
+        self.early.iter_mut().find(|early| early.offered.is_some())
+    }
+}
+
+impl Ringing {
+    fn deadline(&self) -> Option<Time> {
+        let theirs = self.theirs.as_ref().map(|theirs| theirs.give_up_at);
+        let all = [self.repeat_at, self.reliable.deadline(), theirs];
+        all.into_iter().flatten().min()
     }
 }
 
@@ -274,7 +323,11 @@ impl Talking {
             .filter(|_| self.is_quiet())
             .map(|next| next.not_before);
         let mut deadline = self.session.deadline();
-        for other in [unacknowledged, exchange, next].into_iter().flatten() {
+        let served = self.served.as_ref().map(Served::deadline);
+        for other in [unacknowledged, exchange, next, served]
+            .into_iter()
+            .flatten()
+        {
             deadline = deadline.min(other);
         }
         deadline

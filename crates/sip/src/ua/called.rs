@@ -4,10 +4,11 @@ use clock::Time;
 
 use super::Ua;
 use super::call::{Body, Call, First, Phase, RING_AGAIN, RefreshBy, Ringing, SentOk, Talking};
-use super::call::{Exchange, Unacknowledged};
+use super::call::{Exchange, Next, Unacknowledged, What};
 use super::compose::{self, Head};
 use super::keys::{ServerKey, server_key};
 use super::outside::destination;
+use super::reliable::{Reliable, Waiting};
 use super::servers::{Composed, Opening};
 use super::step::Step;
 use super::types::{Answer, DialogId, EndCause, Event, Incoming, Output, Reason, Refusal};
@@ -60,7 +61,9 @@ impl Ua {
         Ok(step.finish())
     }
 
-    /// Sends a provisional answer, 101 to 199, which repeats itself every minute.
+    /// Sends a provisional answer, 101 to 199, which repeats itself every minute. To a caller that
+    /// can acknowledge it, one with a session description arrives for certain (RFC 3262), and is
+    /// the answer to the offer, or our offer, from then on.
     pub fn progress(
         &mut self,
         now: Time,
@@ -72,14 +75,11 @@ impl Ua {
         let Some(mut call) = self.take_call(dialog) else {
             return Vec::new();
         };
-        if let Phase::Ringing(ringing) = &mut call.phase {
-            ringing.repeat_at = Some(now + RING_AGAIN);
-            let answer = Answer {
-                code,
-                body: sdp.map(sdp_body),
-                ..Answer::default()
-            };
-            self.answer_ringing(ringing, answer, &mut step);
+        if let Phase::Ringing(ringing) = &mut call.phase
+            && let Some(Waiting::Progress(code, sdp)) =
+                ringing.reliable.hold(Waiting::Progress(code, sdp))
+        {
+            self.progress_now(ringing, code, sdp, &mut step);
         }
         self.keep_call(dialog, call);
         step.finish()
@@ -93,7 +93,10 @@ impl Ua {
             return Vec::new();
         };
         call.phase = match call.phase {
-            Phase::Ringing(ringing) => self.accepted(ringing, sdp, &mut step),
+            Phase::Ringing(mut ringing) => match ringing.reliable.hold(Waiting::Accept(sdp)) {
+                Some(Waiting::Accept(sdp)) => self.accepted(ringing, sdp, &mut step),
+                Some(Waiting::Progress(..)) | None => Phase::Ringing(ringing),
+            },
             other @ (Phase::Inviting(_) | Phase::Talking(_) | Phase::Leaving(_)) => other,
         };
         self.keep_call(dialog, call);
@@ -108,7 +111,7 @@ impl Ua {
         };
         match call.phase {
             Phase::Ringing(ringing) => {
-                self.answer_ringing(&ringing, answer, &mut step);
+                self.end_ringing(&ringing, answer, &mut step);
                 step.event(Event::Ended {
                     dialog,
                     cause: EndCause::HungUp,
@@ -134,7 +137,7 @@ impl Ua {
         };
         match &mut call.phase {
             Phase::Ringing(ringing) if ringing.server == server => {
-                self.answer_ringing(ringing, Answer::code(487), step);
+                self.end_ringing(ringing, Answer::code(487), step);
                 return step.event(Event::Cancelled { dialog, reason });
             }
             Phase::Talking(talking) => self.exchange_cancelled(talking, server, step),
@@ -151,6 +154,37 @@ impl Ua {
         }
     }
 
+    /// Sends a provisional answer.
+    pub(super) fn progress_now(
+        &mut self,
+        ringing: &mut Ringing,
+        code: u16,
+        sdp: Option<Vec<u8>>,
+        step: &mut Step,
+    ) {
+        ringing.repeat_at = Some(step.now + RING_AGAIN);
+        if ringing.reliable.concerns(sdp.as_deref()) {
+            return self.progress_reliably(ringing, code, sdp, step);
+        }
+        // RFC 3262 §5: an offer that may be lost is none.
+        let sdp = sdp.filter(|_| ringing.body == Body::Answer);
+        let answer = Answer {
+            code,
+            body: sdp.map(sdp_body),
+            ..Answer::default()
+        };
+        self.answer_ringing(ringing, answer, step);
+    }
+
+    /// Sends the final answer to the INVITE of a call that rings, and to what it offers besides.
+    pub(super) fn end_ringing(&mut self, ringing: &Ringing, answer: Answer, step: &mut Step) {
+        self.answer_ringing(ringing, answer, step);
+        if let Some(theirs) = &ringing.theirs {
+            let answer = Answer::code(487);
+            self.answer_inside(theirs.server, &ringing.contact, answer, step);
+        }
+    }
+
     /// Sends an answer to the INVITE of a call that rings.
     pub(super) fn answer_ringing(&mut self, ringing: &Ringing, answer: Answer, step: &mut Step) {
         let code = answer.code;
@@ -160,7 +194,11 @@ impl Ua {
     }
 
     /// An answer to the INVITE of a call that rings, and where it goes.
-    fn words_of(&self, ringing: &Ringing, answer: Answer) -> Option<(Vec<u8>, Destination)> {
+    pub(super) fn words_of(
+        &self,
+        ringing: &Ringing,
+        answer: Answer,
+    ) -> Option<(Vec<u8>, Destination)> {
         let server = self.servers.find(ringing.server)?;
         let mut writer = self.identity.answer(&server.head, &answer);
         if answer.code < 300 {
@@ -173,7 +211,7 @@ impl Ua {
     }
 
     fn ringing(
-        &self,
+        &mut self,
         server: ServerKey,
         tag: Tag,
         incoming: &Incoming,
@@ -199,15 +237,35 @@ impl Ua {
             },
             repeat_at: None,
             refresh_by: RefreshBy::of(invite),
+            reliable: Reliable::of(invite, &mut self.random),
+            theirs: None,
         }
     }
 
-    fn accepted(&mut self, ringing: Box<Ringing>, sdp: Vec<u8>, step: &mut Step) -> Phase {
+    /// Sends the 200. What the caller has already agreed to cannot be changed by it (RFC 3261
+    /// §13.2.1): another description is offered afterwards.
+    pub(super) fn accepted(
+        &mut self,
+        mut ringing: Box<Ringing>,
+        sdp: Vec<u8>,
+        step: &mut Step,
+    ) -> Phase {
         let (terms, refresher) = ringing.asked.answer(self.session_seconds);
+        let agreed = ringing.reliable.agreed.take();
+        let body = match (&agreed, ringing.body) {
+            (None, _) => Some(sdp.clone()),
+            (Some(agreed), Body::Answer) => Some(agreed.to_vec()),
+            (Some(_), Body::Offer) => None,
+        };
+        let role = if body.is_some() {
+            ringing.body
+        } else {
+            Body::Answer
+        };
         let answer = Answer {
             code: 200,
             headers: session_headers(ringing.asked, terms, refresher),
-            body: Some(sdp_body(sdp.clone())),
+            body: body.map(sdp_body),
             ..Answer::default()
         };
         let Some((bytes, to)) = self.words_of(&ringing, answer) else {
@@ -217,20 +275,32 @@ impl Ua {
             bytes: bytes.as_slice().into(),
             to,
             cseq: ringing.cseq,
-            body: ringing.body,
+            body: role,
             first: First::Call,
         };
         self.answer_server(ringing.server, Composed { code: 200, bytes }, step);
+        let is_other = agreed.as_ref().is_some_and(|agreed| **agreed != *sdp);
+        let next = is_other.then(|| Next {
+            what: What::Offer(sdp.as_slice().into()),
+            not_before: step.now,
+        });
+        let exchange = match ringing.theirs.take() {
+            Some(theirs) => Exchange::Theirs(theirs),
+            None => Exchange::Idle,
+        };
         Phase::Talking(Box::new(Talking {
             dialog: ringing.dialog,
             contact: ringing.contact,
-            local_sdp: sdp.into(),
+            local_sdp: agreed.unwrap_or_else(|| sdp.into()),
             session: SessionTimer::start(terms, step.now),
             session_seconds: self.session_seconds,
             refresh_by: ringing.refresh_by,
             unacknowledged: Some(Unacknowledged::sent(step.now, ok)),
-            exchange: Exchange::Idle,
-            next: None,
+            exchange,
+            next,
+            rack: Some(ringing.reliable.rack(ringing.cseq)),
+            served: None,
+            referrals: 0,
         }))
     }
 }

@@ -7,15 +7,13 @@ use super::call::{Call, Exchange, Intent, Inviting, Phase, RefreshBy, Talking};
 use super::clients::{Answered, Attempt, Failure, Owner, Sending};
 use super::compose::{self, Words};
 use super::keys::{Branch, ClientKey};
+use super::reliable::{Heard, MAX_FORKS};
 use super::step::Step;
-use super::types::{DialogId, Event, Invite, NatPolicy, Output, Reason, Series};
+use super::types::{Answer, DialogId, Event, Invite, NatPolicy, Output, Reason, Series};
 use crate::dialog::{Dialog, Origin, Tag};
 use crate::session_timer::{SessionTimer, Terms};
 use crate::transaction::LIFETIME;
 use crate::{Destination, Message, Method, Name, reason_phrase};
-
-/// Forks of one INVITE that are told apart; more only get an ACK, and end by themselves.
-const MAX_FORKS: usize = 16;
 
 impl Ua {
     /// Makes a call. The end comes as [`Event::Accepted`] or [`Event::Refused`].
@@ -60,6 +58,7 @@ impl Ua {
             contact: contact.into(),
             session_seconds: self.session_seconds,
             intent: Intent::Wanted,
+            early: Vec::new(),
         });
         let credentials = invite.credentials.map(Box::new);
         self.keep_call(
@@ -95,11 +94,16 @@ impl Ua {
         };
         if let Phase::Inviting(inviting) = &mut call.phase {
             match std::mem::replace(&mut inviting.intent, Intent::Wanted) {
-                Intent::Wanted if answered.code > 100 => step.event(Event::Provisional {
-                    dialog,
-                    code: answered.code,
-                    sdp: sdp_of(answered.answer),
-                }),
+                Intent::Wanted if answered.code > 100 => {
+                    let heard = self.fork_proceeds(dialog, inviting, answered, step);
+                    if heard == Heard::New {
+                        step.event(Event::Provisional {
+                            dialog,
+                            code: answered.code,
+                            sdp: sdp_of(answered.answer),
+                        });
+                    }
+                }
                 Intent::Wanted => {}
                 // RFC 3261 §9.1: now the CANCEL may go.
                 Intent::CancelWaits(reason) => {
@@ -129,7 +133,7 @@ impl Ua {
         let Some(mut call) = self.take_call(dialog) else {
             return;
         };
-        let Phase::Inviting(inviting) = call.phase else {
+        let Phase::Inviting(mut inviting) = call.phase else {
             return self.keep_call(dialog, call);
         };
         let origin = Origin {
@@ -137,14 +141,19 @@ impl Ua {
             source: answered.source,
             nat: inviting.nat,
         };
-        let made = Dialog::calling(&stored, answered.answer, origin);
+        let mut made = Dialog::calling(&stored, answered.answer, origin);
+        let fork = inviting.fork_mut(made.names().1);
+        if let Some(early) = &fork {
+            made.continues(&early.dialog);
+        }
         self.acknowledge(&made, &stored, answered.key, step);
         call.phase = match inviting.intent {
             Intent::Wanted => {
-                step.event(Event::Accepted {
-                    dialog,
-                    sdp: sdp_of(answered.answer),
-                });
+                // RFC 3261 §13.2.1: the first answer counts, and a reliable one comes for certain.
+                let early = inviting.fork_mut(made.names().1);
+                let certain = early.and_then(|early| early.theirs.take());
+                let sdp = certain.map(Vec::from).or_else(|| sdp_of(answered.answer));
+                step.event(Event::Accepted { dialog, sdp });
                 Phase::Talking(Box::new(talking(inviting, made, (&stored, answered), step)))
             }
             // The 200 crossed our CANCEL.
@@ -209,6 +218,10 @@ impl Ua {
         reason: Option<Reason>,
         step: &mut Step,
     ) {
+        if let Some((theirs, _)) = inviting.offering().and_then(|early| early.offered.take()) {
+            let answer = Answer::code(487);
+            self.answer_inside(theirs.server, &inviting.contact, answer, step);
+        }
         let is_unheard = self
             .clients
             .find(inviting.client)
@@ -377,23 +390,34 @@ fn cancelled(step: &Step) -> Intent {
 
 /// The call that a 2xx makes.
 fn talking(
-    inviting: Inviting,
+    mut inviting: Inviting,
     dialog: Dialog,
     (invite, answered): (&Message<'_>, &Answered<'_, '_>),
     step: &Step,
 ) -> Talking {
     let expires = answered.answer.session_expires();
     let terms = Terms::of_answer(expires, inviting.session_seconds);
+    let early = inviting.fork_mut(dialog.names().1);
+    let (ours, offered) = early.map_or((None, None), |early| {
+        (early.ours.take(), early.offered.take())
+    });
+    let exchange = match offered {
+        Some((theirs, _)) => Exchange::Theirs(theirs),
+        None => Exchange::Idle,
+    };
     Talking {
         dialog,
         contact: inviting.contact,
-        local_sdp: invite.body().into(),
+        local_sdp: ours.unwrap_or_else(|| invite.body().into()),
         session: SessionTimer::start(terms, step.now),
         session_seconds: inviting.session_seconds,
         refresh_by: RefreshBy::of(answered.answer),
         unacknowledged: None,
-        exchange: Exchange::Idle,
+        exchange,
         next: None,
+        rack: None,
+        served: None,
+        referrals: 0,
     }
 }
 

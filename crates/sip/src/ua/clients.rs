@@ -11,7 +11,7 @@ use super::inside::Inside;
 use super::keys::{Branch, ClientKey, Lane};
 use super::step::Step;
 use super::timers::Timer;
-use super::types::{DialogId, RequestId};
+use super::types::{DialogId, RequestId, SubscriptionId};
 use crate::digest::client::Credentials;
 use crate::transaction::client_invite::{Action, ClientInvite, Input};
 use crate::transaction::{Reliability, client};
@@ -94,6 +94,12 @@ pub(crate) enum Owner {
     Update(DialogId),
     /// The call, for the peer's ears only.
     Info(DialogId),
+    /// The call, because of a provisional answer.
+    Prack(DialogId),
+    /// The call, to tell how a call goes that the peer asked for.
+    Notify(DialogId),
+    /// The subscription.
+    Notification(SubscriptionId),
     /// The call that it ends.
     Bye(DialogId),
     /// Nobody: a CANCEL, or the BYE to a fork that came too late.
@@ -138,7 +144,12 @@ impl Owner {
     /// The call inside of which the request is.
     fn inside(&self) -> Option<DialogId> {
         match self {
-            Self::Reinvite(dialog) | Self::Update(dialog) | Self::Info(dialog) => Some(*dialog),
+            Self::Reinvite(dialog)
+            | Self::Update(dialog)
+            | Self::Info(dialog)
+            | Self::Prack(dialog)
+            | Self::Notify(dialog) => Some(*dialog),
+            Self::Notification(subscription) => Some(subscription.dialog()),
             Self::Invite(_) | Self::Bye(_) | Self::Nobody | Self::Request(..) => None,
         }
     }

@@ -17,8 +17,9 @@ pub(crate) const OUTSIDE: Abilities<'_> = Abilities {
         Method::Info,
         Method::Update,
         Method::Register,
+        Method::Subscribe,
     ],
-    extensions: &["timer"],
+    extensions: &["timer", "100rel", "replaces", "norefersub"],
     content_types: &[SDP],
 };
 
@@ -32,6 +33,9 @@ pub(crate) const INSIDE: Abilities<'_> = Abilities {
         Method::Options,
         Method::Info,
         Method::Update,
+        Method::Prack,
+        Method::Refer,
+        Method::Subscribe,
     ],
     ..OUTSIDE
 };
@@ -39,9 +43,10 @@ pub(crate) const INSIDE: Abilities<'_> = Abilities {
 /// The type of a session description.
 pub(crate) const SDP: &str = "application/sdp";
 /// [`INSIDE`] as the value of Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";
 /// The extensions as the value of Supported.
-pub(crate) const SUPPORTED: &str = "timer";
+pub(crate) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
 
 /// How bytes of a transport are read.
 pub(crate) fn framing(transport: Transport) -> Framing {

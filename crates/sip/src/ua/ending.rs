@@ -6,6 +6,7 @@ use super::call::{Call, Exchange, First, Intent, Leaving, Phase, Rest, Talking};
 use super::clients::{Answered, Failure, Owner};
 use super::compose;
 use super::inside::Outgoing;
+use super::referrals::Served;
 use super::step::Step;
 use super::types::{Answer, DialogId, EndCause, Event, Output, Reason};
 use super::{Arrival, Ua};
@@ -36,7 +37,7 @@ impl Ua {
                 if let Some(reason) = reason {
                     answer = answer.header("Reason", &reason.to_string());
                 }
-                self.answer_ringing(&ringing, answer, &mut step);
+                self.end_ringing(&ringing, answer, &mut step);
                 return step.finish();
             }
             Phase::Talking(talking) => {
@@ -150,7 +151,7 @@ impl Ua {
         match call.phase {
             // RFC 3261 §15: a caller may end an early dialog with BYE; §15.1.2: 487 then.
             Phase::Ringing(ringing) => {
-                self.answer_ringing(&ringing, Answer::code(487), step);
+                self.end_ringing(&ringing, Answer::code(487), step);
                 step.event(Event::Cancelled { dialog, reason });
             }
             Phase::Talking(talking) => {
@@ -183,10 +184,13 @@ impl Ua {
         self.keep_call(dialog, call);
     }
 
-    /// What the owner still owed an answer to gets one: 487 for a re-INVITE (RFC 3261 §15.1.2).
+    /// What the owner still owed an answer to gets one: 487 (RFC 3261 §15.1.2).
     fn abandon_exchange(&mut self, talking: &Talking, step: &mut Step) {
         if let Exchange::Theirs(theirs) = &talking.exchange {
-            self.answer_theirs(talking, theirs, Answer::code(487), step);
+            self.answer_inside(theirs.server, &talking.contact, Answer::code(487), step);
+        }
+        if let Some(Served::Asked { server, .. }) = &talking.served {
+            self.answer_inside(*server, &talking.contact, Answer::code(487), step);
         }
     }
 }

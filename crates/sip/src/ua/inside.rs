@@ -19,6 +19,9 @@ impl Ua {
     /// A request with a To tag that no transaction knows.
     pub(super) fn inside_came(&mut self, arrival: &Arrival<'_, '_>, step: &mut Step) {
         let message = arrival.message;
+        if let Some(subscription) = self.subscription_of(message) {
+            return self.subscribe_inside_came(subscription, arrival, step);
+        }
         let Some((dialog, mut call)) = self.call_of(message) else {
             // RFC 3261 §12.2.2: the dialog is gone, or never was.
             return self.answer_stateless(message, arrival.source, Answer::code(481), step);
@@ -48,6 +51,13 @@ impl Ua {
             self.update_came(&mut call, arrival, step);
         } else if method == Method::Info {
             self.info_came(dialog, arrival, step);
+        } else if method == Method::Prack {
+            let waiting = self.prack_came(&mut call, arrival, step);
+            call.phase = self.after_prack(call.phase, waiting, step);
+        } else if method == Method::Refer {
+            self.refer_came(&mut call, arrival, step);
+        } else if method == Method::Subscribe {
+            self.subscribe_in_call_came(&mut call, arrival, step);
         } else {
             // OPTIONS: the abilities are added to every 200 of that method.
             self.answer_once(arrival, Answer::code(200), step);
@@ -81,12 +91,12 @@ impl Ua {
     pub(super) fn answer_inside(
         &mut self,
         key: ServerKey,
-        talking: &Talking,
+        contact: &str,
         answer: Answer,
         step: &mut Step,
     ) -> Option<Vec<u8>> {
         let code = answer.code;
-        let bytes = self.words_inside(key, talking, answer)?;
+        let bytes = self.words_inside(key, contact, answer)?;
         self.answer_server(
             key,
             Composed {
@@ -98,12 +108,12 @@ impl Ua {
         Some(bytes)
     }
 
-    fn words_inside(&self, key: ServerKey, talking: &Talking, answer: Answer) -> Option<Vec<u8>> {
+    fn words_inside(&self, key: ServerKey, contact: &str, answer: Answer) -> Option<Vec<u8>> {
         let server = self.servers.find(key)?;
         let mut writer = self.identity.answer(&server.head, &answer);
         if answer.code < 300 {
             writer = writer
-                .header("Contact", &*talking.contact)
+                .header("Contact", contact)
                 .header("Allow", compose::ALLOW);
         }
         Some(compose::finish_answer(writer, answer))
@@ -198,6 +208,19 @@ impl Call {
         }
     }
 
+    /// The dialog of a request: while our INVITE is unanswered that of the fork.
+    fn dialog_of(&mut self, request: &Message<'_>) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Inviting(inviting) => {
+                let tag = request.from()?.tag()?;
+                Some(&mut inviting.fork_mut(tag)?.dialog)
+            }
+            Phase::Ringing(ringing) => Some(&mut ringing.dialog),
+            Phase::Talking(talking) => Some(&mut talking.dialog),
+            Phase::Leaving(leaving) => Some(&mut leaving.dialog),
+        }
+    }
+
     fn is_meant(&self, tag: Tag, request: &Message<'_>) -> bool {
         match &self.phase {
             Phase::Inviting(inviting) => inviting.tag == tag,
@@ -255,7 +278,7 @@ pub(super) struct Outgoing<F> {
 fn refusal_inside(call: &mut Call, arrival: &Arrival<'_, '_>) -> Option<Answer> {
     let message = arrival.message;
     let number = message.cseq().map_or(0, |cseq| cseq.number);
-    if let Some(dialog) = call.dialog_mut() {
+    if let Some(dialog) = call.dialog_of(message) {
         // RFC 3261 §12.2.2: a number out of order.
         if dialog.advance(number) == Err(OutOfOrder) {
             return Some(Answer::code(500));

@@ -12,18 +12,24 @@ mod called;
 mod calling;
 mod clients;
 mod compose;
+mod early;
 mod ending;
 mod info;
 mod inside;
 mod keys;
+mod notices;
 mod ours;
 mod outside;
 mod random;
 mod reason;
+mod referrals;
+mod reliable;
+mod replaces;
 mod requests;
 mod retry;
 mod servers;
 mod step;
+mod subscriptions;
 mod theirs;
 mod timers;
 mod types;
@@ -38,8 +44,11 @@ use self::clients::Clients;
 use self::compose::Identity;
 use self::keys::ServerKey;
 use self::random::{HashKey, Random};
+pub use self::replaces::Replaced;
 use self::servers::Servers;
 use self::step::Step;
+use self::subscriptions::Subscriptions;
+pub use self::subscriptions::{Package, Termination};
 use self::timers::{Timer, Timers};
 pub use self::types::{
     Answer, Contacts, Counts, DialogId, EndCause, Event, Incoming, Invite, Limits, NatPolicy,
@@ -59,6 +68,7 @@ pub struct Ua {
     servers: Servers,
     clients: Clients,
     calls: BTreeMap<DialogId, Call>,
+    subscriptions: Subscriptions,
     timers: Timers,
 }
 
@@ -77,6 +87,7 @@ impl Ua {
             servers: Servers::default(),
             clients: Clients::default(),
             calls: BTreeMap::new(),
+            subscriptions: Subscriptions::default(),
             timers: Timers::default(),
         }
     }
@@ -128,6 +139,7 @@ impl Ua {
                 Timer::Server(key) => self.wake_server(key, &mut step),
                 Timer::Client(key) => self.wake_client(key, &mut step),
                 Timer::Call(dialog) => self.wake_call(dialog, &mut step),
+                Timer::Subscription(id) => self.wake_subscription(id, &mut step),
             }
         }
         step.finish()
@@ -139,6 +151,7 @@ impl Ua {
             server_transactions: self.servers.len(),
             client_transactions: self.clients.len(),
             dialogs: self.calls.len(),
+            subscriptions: self.subscriptions.len(),
         }
     }
 

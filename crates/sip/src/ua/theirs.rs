@@ -22,9 +22,17 @@ impl Ua {
     /// Accepts what [`Event::Offered`] or [`Event::OfferWanted`] told of.
     pub fn answer(&mut self, now: Time, dialog: DialogId, sdp: Vec<u8>) -> Vec<Output> {
         let mut step = Step::at(now);
-        self.in_talk(dialog, |ua, talking| {
-            ua.accept_theirs(talking, sdp, &mut step);
-        });
+        let Some(mut call) = self.take_call(dialog) else {
+            return Vec::new();
+        };
+        match &mut call.phase {
+            Phase::Talking(talking) => self.accept_theirs(talking, sdp, &mut step),
+            Phase::Inviting(_) | Phase::Ringing(_) => {
+                self.accept_early(&mut call, sdp, &mut step);
+            }
+            Phase::Leaving(_) => {}
+        }
+        self.keep_call(dialog, call);
         step.finish()
     }
 
@@ -32,14 +40,22 @@ impl Ua {
     /// and 503 say when to try again.
     pub fn refuse(&mut self, now: Time, dialog: DialogId, code: u16) -> Vec<Output> {
         let mut step = Step::at(now);
-        self.in_talk(dialog, |ua, talking| {
-            let answer = match code {
-                500 => ua.come_again(),
-                503 => Self::busy(),
-                _ => Answer::code(code),
-            };
-            ua.refuse_theirs(talking, answer, &mut step);
-        });
+        let Some(mut call) = self.take_call(dialog) else {
+            return Vec::new();
+        };
+        let answer = match code {
+            500 => self.come_again(),
+            503 => Self::busy(),
+            _ => Answer::code(code),
+        };
+        match &mut call.phase {
+            Phase::Talking(talking) => self.refuse_theirs(talking, answer, &mut step),
+            Phase::Inviting(_) | Phase::Ringing(_) => {
+                self.refuse_early(&mut call, answer, &mut step);
+            }
+            Phase::Leaving(_) => {}
+        }
+        self.keep_call(dialog, call);
         step.finish()
     }
 
@@ -73,14 +89,10 @@ impl Ua {
     ) {
         let has_offer = sdp_of(arrival.message).is_some();
         let Phase::Talking(talking) = &mut call.phase else {
-            // Before the final answer an offer is outstanding, in one direction or the other.
-            let is_ours = matches!(call.phase, Phase::Inviting(_));
-            let answer = match has_offer {
-                true if is_ours => Answer::code(491),
-                true => self.come_again(),
-                false => Answer::code(200),
-            };
-            return self.answer_once(arrival, answer, step);
+            if has_offer {
+                return self.early_update_came(call, arrival, step);
+            }
+            return self.answer_once(arrival, Answer::code(200), step);
         };
         if let Some(answer) = self.clash(talking, arrival).filter(|_| has_offer) {
             return self.answer_once(arrival, answer, step);
@@ -99,7 +111,7 @@ impl Ua {
             headers,
             ..Answer::default()
         };
-        self.answer_inside(arrival.key, talking, answer, step);
+        self.answer_inside(arrival.key, &talking.contact, answer, step);
     }
 
     /// The peer cancelled its re-INVITE.
@@ -128,22 +140,11 @@ impl Ua {
         let exchange = std::mem::replace(&mut talking.exchange, Exchange::Idle);
         match exchange {
             Exchange::Theirs(theirs) => {
-                self.answer_theirs(talking, &theirs, answer, step);
+                self.answer_inside(theirs.server, &talking.contact, answer, step);
                 self.go_on(talking, step);
             }
             Exchange::Idle | Exchange::Ours(_) => talking.exchange = exchange,
         }
-    }
-
-    /// Sends the answer to the peer's offer.
-    pub(super) fn answer_theirs(
-        &mut self,
-        talking: &Talking,
-        theirs: &Theirs,
-        answer: Answer,
-        step: &mut Step,
-    ) -> Option<Vec<u8>> {
-        self.answer_inside(theirs.server, talking, answer, step)
     }
 
     fn accept_theirs(&mut self, talking: &mut Talking, sdp: Vec<u8>, step: &mut Step) {
@@ -161,7 +162,7 @@ impl Ua {
             reason: None,
         };
         let to = self.servers.find(theirs.server).map(|server| server.to);
-        let bytes = self.answer_theirs(talking, &theirs, answer, step);
+        let bytes = self.answer_inside(theirs.server, &talking.contact, answer, step);
         if theirs.by == By::Invite
             && let (Some(bytes), Some(to)) = (bytes, to)
         {
@@ -215,6 +216,18 @@ fn imply_ack(dialog: DialogId, talking: &mut Talking, step: &mut Step) {
     }
 }
 
+pub(super) fn theirs_of(by: By, body: Body, arrival: &Arrival<'_, '_>, step: &Step) -> Theirs {
+    let message = arrival.message;
+    Theirs {
+        server: arrival.key,
+        by,
+        body,
+        cseq: message.cseq().map_or(0, |cseq| cseq.number),
+        asked: Asked::of(message),
+        give_up_at: step.now + patience(by),
+    }
+}
+
 /// How long the owner may take to answer. For anything but an INVITE the peer itself gives up after
 /// 64 × T1, and its answer needs some time to arrive.
 fn patience(by: By) -> Duration {
@@ -235,14 +248,7 @@ fn take_theirs(talking: &mut Talking, by: By, arrival: &Arrival<'_, '_>, step: &
     } else {
         Body::Offer
     };
-    talking.exchange = Exchange::Theirs(Theirs {
-        server: arrival.key,
-        by,
-        body,
-        cseq: message.cseq().map_or(0, |cseq| cseq.number),
-        asked: Asked::of(message),
-        give_up_at: step.now + patience(by),
-    });
+    talking.exchange = Exchange::Theirs(theirs_of(by, body, arrival, step));
     step.event(match sdp {
         Some(sdp) => Event::Offered { dialog, sdp },
         None => Event::OfferWanted { dialog },

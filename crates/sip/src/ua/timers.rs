@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clock::Time;
 
 use super::keys::{ClientKey, ServerKey};
-use super::types::DialogId;
+use super::types::{DialogId, SubscriptionId};
 
 /// Who is woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +16,8 @@ pub(crate) enum Timer {
     Client(ClientKey),
     /// A call.
     Call(DialogId),
+    /// A subscription.
+    Subscription(SubscriptionId),
 }
 
 /// The wake times. Whoever is in it remembers the time it is armed for, and is in it once.

@@ -71,6 +71,8 @@ pub struct Counts {
     pub client_transactions: usize,
     /// Calls.
     pub dialogs: usize,
+    /// Those who are told of a state.
+    pub subscriptions: usize,
 }
 
 /// What must be done after a step.
@@ -287,10 +289,11 @@ impl Answer {
     }
 }
 
-/// Why a call was not taken on: the tables are full. The answer is ready for `reply`.
+/// Why a call or a subscription was not taken on: the tables are full, or nobody tells of what it
+/// asks for. The answer is ready for `reply`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// 503 with Retry-After.
+    /// 503 with Retry-After; to a SUBSCRIBE also 423 and 489.
     pub answer: Answer,
 }
 

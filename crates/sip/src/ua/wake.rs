@@ -5,6 +5,7 @@ use super::call::{
     Call, Exchange, Intent, Next, Phase, RING_AGAIN, Rest, Ringing, Talking, Unacknowledged, What,
 };
 use super::ours::REFRESH_AGAIN;
+use super::reliable::Patience;
 use super::step::Step;
 use super::types::{DialogId, EndCause};
 use crate::session_timer::Due;
@@ -16,9 +17,10 @@ impl Ua {
         if let Some(call) = self.calls.get_mut(&dialog) {
             call.armed = None;
         }
-        let Some(call) = self.take_call(dialog) else {
+        let Some(mut call) = self.take_call(dialog) else {
             return;
         };
+        self.wake_early(&mut call, step);
         let Call {
             credentials,
             phase,
@@ -35,6 +37,9 @@ impl Ua {
                 }
             },
             Phase::Ringing(mut ringing) => {
+                if self.wake_reliable(&mut ringing, step) == Patience::IsOver {
+                    return;
+                }
                 self.ring_again(&mut ringing, step);
                 Phase::Ringing(ringing)
             }
@@ -98,6 +103,7 @@ impl Ua {
             let answer = self.come_again();
             self.withdrawn(&mut talking, answer, step);
         }
+        self.wake_referral(&mut talking, step);
         self.go_on(&mut talking, step);
         Phase::Talking(talking)
     }

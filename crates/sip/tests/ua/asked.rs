@@ -6,6 +6,9 @@ use sip::{Answer, Counts, DialogId, EndCause, Event, Name, Transport};
 
 use crate::wire::Wire;
 
+/// What we say that we know.
+pub(crate) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
+
 pub(crate) const INVITE: &str = "INVITE sip:bob@192.0.2.1 SIP/2.0
     Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKa1
     Max-Forwards: 70
@@ -40,15 +43,15 @@ pub(crate) fn with(changes: &[(&str, &str)]) -> String {
 
 #[test]
 fn what_cannot_be_served_is_answered_at_once() {
-    let require = "Max-Forwards: 70\n    Require: timer, 100rel, gruu";
+    let require = "Max-Forwards: 70\n    Require: timer, 100rel, gruu, path";
     let short = "Max-Forwards: 70\n    Supported: timer\n    Session-Expires: 60";
     let table = [
         (with(&[("INVITE", "JUMP")]), "501", Name::Allow, ""),
         (
-            with(&[("INVITE", "SUBSCRIBE")]),
+            with(&[("INVITE", "PUBLISH")]),
             "405",
             Name::Allow,
-            "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE",
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, SUBSCRIBE",
         ),
         (
             with(&[("INVITE sip:bob@192.0.2.1", "INVITE im:bob")]),
@@ -66,7 +69,7 @@ fn what_cannot_be_served_is_answered_at_once() {
             with(&[("Max-Forwards: 70", require)]),
             "420",
             Name::Unsupported,
-            "100rel, gruu",
+            "gruu, path",
         ),
         (
             with(&[("application/sdp", "text/plain")]),
@@ -139,7 +142,7 @@ fn a_request_without_hops_left_is_served_where_it_ends() {
     ]));
     let incoming = wire.incoming();
     wire.does(|ua, now, _| ua.respond(now, &incoming, Answer::code(200)));
-    assert_eq!(wire.last().header(Name::Supported), "timer");
+    assert_eq!(wire.last().header(Name::Supported), SUPPORTED);
     assert_eq!(wire.last().header(Name::Accept), "application/sdp");
 }
 
@@ -515,7 +518,10 @@ fn requests_before_the_answer_are_answered_as_far_as_they_can_be() {
         ("UPDATE", offer, &["500 UPDATE"]),
         ("INVITE", offer, &["500 INVITE"]),
         ("INFO", "", &["200 INFO"]),
-        ("PRACK", "", &["405 PRACK"]),
+        ("PRACK", "", &["481 PRACK"]),
+        ("REFER", "\nRefer-To: <sip:c@h>", &["500 REFER"]),
+        ("SUBSCRIBE", "\nEvent: refer", &["481 SUBSCRIBE"]),
+        ("MESSAGE", "", &["405 MESSAGE"]),
         ("BYE", "", &["200 BYE", "487 INVITE"]),
     ] {
         let mut wire = Wire::new();

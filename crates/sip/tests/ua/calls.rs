@@ -206,7 +206,7 @@ fn a_caller_who_gives_up_cancels() {
         }]
     );
     assert_eq!(
-        names(&world)[2..],
+        names(&world)[4..],
         ["1>2 CANCEL", "2>1 200 CANCEL", "2>1 487 INVITE", "1>2 ACK"]
     );
     world.assert_ended_once();

@@ -7,6 +7,7 @@ use sip::{
     Method, Name, NatPolicy, OutRequest, Party, RequestId, Series, Transport,
 };
 
+use crate::asked::SUPPORTED;
 use crate::wire::{PeerAnswer, Wire};
 use crate::world::invite;
 
@@ -72,7 +73,7 @@ fn an_invite_says_what_it_must() {
     let message = sent.message();
     assert_eq!(message.max_forwards(), Some(12));
     assert_eq!(sent.header(Name::Contact), "<sip:alice@192.0.2.1:5060>");
-    assert_eq!(sent.header(Name::Supported), "timer");
+    assert_eq!(sent.header(Name::Supported), SUPPORTED);
     assert_eq!(sent.header(Name::SessionExpires), "1800");
     assert_eq!(sent.header(Name::UserAgent), "test");
     assert_eq!(sent.header(Name::PAssertedIdentity), "<sip:+49@c>  X: y");

@@ -7,9 +7,12 @@
 
 mod asked;
 mod calls;
+mod early;
 mod floods;
 mod made;
 mod network;
 mod session;
+mod subscriptions;
+mod transfers;
 mod wire;
 mod world;

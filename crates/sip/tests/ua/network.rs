@@ -109,7 +109,8 @@ fn react(world: &mut World, agent: usize, event: Event) {
 
 fn be_called(world: &mut World, agent: usize, dialog: DialogId) {
     if world.dice.percent(60) {
-        world.with(agent, |ua, now| ua.progress(now, dialog, 180, None));
+        let sdp = world.dice.percent(50).then(|| b"early".to_vec());
+        world.with(agent, |ua, now| ua.progress(now, dialog, 180, sdp));
     }
     let after = world.dice.millis(0..8_000);
     let choice = world.dice.below(10);
