@@ -6,11 +6,14 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod digest;
+pub mod documents;
+pub mod identity;
 pub mod registrar;
 pub mod stream;
 
 mod bytes;
 mod dialog;
+mod dtmf;
 mod header;
 mod message;
 mod method;
@@ -28,6 +31,7 @@ mod write;
 pub use digest::client::{Challenge, Credentials};
 pub use digest::server::{Authorization, Challenger, DigestError, Stale};
 pub use digest::{Algorithm, Ha1};
+pub use dtmf::KeyPress;
 pub use header::{CSeq, Contact, NameAddr, Refresher, SessionExpires, Values, Via};
 pub use message::{Field, Message, RequestLine, StatusLine};
 pub use method::{Method, reason_phrase};

@@ -375,7 +375,7 @@ pub(crate) fn finish(writer: Writer, body: Option<(String, Vec<u8>)>) -> Vec<u8>
 }
 
 /// `"Name" <uri>`.
-fn address(party: &Party) -> String {
+pub(crate) fn address(party: &Party) -> String {
     let mut value = String::new();
     if let Some(display) = party
         .display

@@ -42,6 +42,7 @@ use clock::Time;
 use self::call::Call;
 use self::clients::Clients;
 use self::compose::Identity;
+pub(crate) use self::compose::address;
 use self::keys::ServerKey;
 use self::random::{HashKey, Random};
 pub use self::replaces::Replaced;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sip::documents::MessageSummary;
 use sip::{
-    Aor, Counts, Event, Name, Package, SubscriptionEnd, SubscriptionId, SubscriptionNews,
-    Termination,
+    Aor, Counts, Event, Method, Name, OutRequest, Package, Party, RequestId, SubscriptionEnd,
+    SubscriptionId, SubscriptionNews, Termination,
 };
 
 use crate::wire::{PeerAnswer, Wire};
@@ -212,6 +213,43 @@ fn it_expires_is_lost_or_is_taken_away() {
         [""; 0]
     );
     assert_eq!(wire.events.len(), 1);
+}
+
+#[test]
+fn a_phone_that_never_subscribed_can_be_told_too() {
+    let mut wire = Wire::new();
+    let summary = MessageSummary {
+        account: None,
+        new: 1,
+        old: 0,
+    };
+    let package = Package::MessageSummary;
+    let party = Party {
+        display: None,
+        uri: "sip:alice@a.example".to_owned(),
+    };
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let request = OutRequest {
+        method: Method::Notify,
+        to: wire.source.into(),
+        uri: "sip:alice@192.0.2.9:5062".to_owned(),
+        from: party.clone(),
+        to_party: party,
+        contact_user: Some("alice".to_owned()),
+        headers: vec![
+            header("Event", package.name()),
+            header("Subscription-State", "active"),
+        ],
+        body: Some((package.content_type().to_owned(), summary.to_text().into())),
+        credentials: None,
+        series: None,
+    };
+    let names = wire.does(|ua, now, _| ua.request(now, RequestId(1), request));
+    assert_eq!(names, ["NOTIFY"]);
+    assert!(wire.last().text.contains("\r\nEvent: message-summary\r\n"));
+    is_answered(&mut wire, "200 OK");
+    let answered = matches!(wire.events.last(), Some(Event::Response { code: 200, .. }));
+    assert!(answered);
 }
 
 #[test]
