@@ -13,9 +13,9 @@ use std::time::Duration;
 use clock::Time;
 use libfuzzer_sys::fuzz_target;
 use sip::{
-    Answer, Contacts, Credentials, DialogId, Event, FlowId, Framing, Incoming, Invite, Limits,
-    Message, Method, Name, NatPolicy, Output, Party, Source, Transmit, Transport, Ua, UaConfig,
-    Writer,
+    Answer, Aor, Contacts, Credentials, DialogId, Event, FlowId, Framing, Incoming, Invite, Limits,
+    Message, Method, Name, NatPolicy, Output, Party, Source, SubscriptionId, SubscriptionNews, Termination,
+    Transmit, Transport, Ua, UaConfig, Writer,
 };
 
 /// Steps of one input.
@@ -51,6 +51,7 @@ struct Course {
     ua: Ua,
     now: Time,
     open: BTreeSet<DialogId>,
+    subscribed: BTreeSet<SubscriptionId>,
     ended: usize,
     incoming: Option<Incoming>,
     last_request: Option<Transmit>,
@@ -73,6 +74,7 @@ impl Course {
             ua: Ua::new(config, 1),
             now: Time::from_secs(1_000),
             open: BTreeSet::new(),
+            subscribed: BTreeSet::new(),
             ended: 0,
             incoming: None,
             last_request: None,
@@ -99,6 +101,16 @@ impl Course {
             b'A' => self.ua.answer(now, dialog, SDP.to_vec()),
             b'R' => self.ua.refuse(now, dialog, 488),
             b'n' => self.ua.info(now, dialog, "text/plain", text.to_vec()),
+            b'x' => self.ua.accept_referral(now, dialog),
+            b'y' => self.ua.refuse_referral(now, dialog, Answer::code(603)),
+            b'z' => self.ua.tell_referrer(now, dialog, 100 + u16::from(*digit)),
+            b'P' => self.ua.progress(now, dialog, 183, Some(SDP.to_vec())),
+            b'N' => self.ua.notify(now, SubscriptionId(dialog.0), text.to_vec()),
+            b'E' => {
+                self.subscribed.remove(&SubscriptionId(dialog.0));
+                let why = Termination::NoResource;
+                self.ua.end_subscription(now, SubscriptionId(dialog.0), why)
+            }
             b'c' => self.ua.flow_closed(now, FlowId(u64::from(*digit))),
             b's' => self.ua.send_failed(now, source(*digit).into()),
             _ => Vec::new(),
@@ -153,6 +165,10 @@ impl Course {
 
     fn open_call(&mut self) -> Vec<Output> {
         let Some(incoming) = self.incoming.take() else { return Vec::new() };
+        if incoming.method == Method::Subscribe {
+            return self.subscribe(&incoming);
+        }
+        let _replaced = self.ua.replaced_by(&incoming);
         if incoming.method != Method::Invite {
             return self.ua.respond(self.now, &incoming, Answer::code(200));
         }
@@ -163,6 +179,16 @@ impl Course {
                 outputs
             }
             Err(refusal) => self.ua.reply(&incoming, refusal.answer),
+        }
+    }
+
+    fn subscribe(&mut self, incoming: &Incoming) -> Vec<Output> {
+        match self.ua.subscribe(self.now, incoming, Aor(1)) {
+            Ok((id, outputs)) => {
+                self.subscribed.insert(id);
+                outputs
+            }
+            Err(refusal) => self.ua.reply(incoming, refusal.answer),
         }
     }
 
@@ -180,7 +206,8 @@ impl Course {
         }
         let counts = self.ua.counts();
         assert!(counts.dialogs <= MAX_DIALOGS, "{counts:?}");
-        // Each call that ended has sent a BYE, which is never held back.
+        // Each call that ended has sent a BYE, and each subscription a NOTIFY: these are never
+        // held back.
         let clients = COPIES * (MAX_CLIENTS + self.ended);
         assert!(counts.client_transactions <= clients, "{counts:?}");
     }
@@ -219,7 +246,13 @@ impl Course {
             | Event::Info { dialog, .. } => {
                 assert!(self.open.contains(&dialog), "{dialog:?} speaks after its end");
             }
-            Event::Response { .. } | Event::Subscription { .. } => {}
+            Event::Subscription { subscription, news: SubscriptionNews::Ended(_) } => {
+                assert!(self.subscribed.remove(&subscription), "{subscription:?} ended twice");
+            }
+            Event::Subscription { subscription, news: SubscriptionNews::Refreshed } => {
+                assert!(self.subscribed.contains(&subscription), "{subscription:?} is over");
+            }
+            Event::Response { .. } => {}
         }
     }
 
@@ -237,6 +270,7 @@ impl Course {
         }
         assert_eq!(self.ua.counts(), sip::Counts::default());
         assert!(self.open.is_empty(), "{:?} never ended", self.open);
+        assert!(self.subscribed.is_empty(), "{:?} never ended", self.subscribed);
     }
 
     fn with_tag(&self, text: &[u8]) -> Vec<u8> {
