@@ -95,7 +95,7 @@ impl Ua {
         call.phase = match call.phase {
             Phase::Ringing(mut ringing) => match ringing.reliable.hold(Waiting::Accept(sdp)) {
                 Some(Waiting::Accept(sdp)) => self.accepted(ringing, sdp, &mut step),
-                Some(Waiting::Progress(..)) | None => Phase::Ringing(ringing),
+                Some(Waiting::Progress(..) | Waiting::Leave(..)) | None => Phase::Ringing(ringing),
             },
             other @ (Phase::Inviting(_) | Phase::Talking(_) | Phase::Leaving(_)) => other,
         };
@@ -110,14 +110,14 @@ impl Ua {
             return Vec::new();
         };
         match call.phase {
-            Phase::Ringing(ringing) => {
+            Phase::Ringing(ringing) if !ringing.reliable.is_left() => {
                 self.end_ringing(&ringing, answer, &mut step);
                 step.event(Event::Ended {
                     dialog,
                     cause: EndCause::HungUp,
                 });
             }
-            Phase::Inviting(_) | Phase::Talking(_) | Phase::Leaving(_) => {
+            Phase::Inviting(_) | Phase::Ringing(_) | Phase::Talking(_) | Phase::Leaving(_) => {
                 self.keep_call(dialog, call);
             }
         }
@@ -138,7 +138,10 @@ impl Ua {
         match &mut call.phase {
             Phase::Ringing(ringing) if ringing.server == server => {
                 self.end_ringing(ringing, Answer::code(487), step);
-                return step.event(Event::Cancelled { dialog, reason });
+                if !ringing.reliable.is_left() {
+                    step.event(Event::Cancelled { dialog, reason });
+                }
+                return;
             }
             Phase::Talking(talking) => self.exchange_cancelled(talking, server, step),
             // RFC 3261 §9.2: no effect on a request that has its final answer.

@@ -124,6 +124,12 @@ impl Ua {
             (Phase::Ringing(ringing), Some(Waiting::Accept(sdp))) => {
                 self.accepted(ringing, sdp, step)
             }
+            (Phase::Ringing(ringing), Some(Waiting::Leave(sdp, reason))) => {
+                match self.accepted(ringing, sdp, step) {
+                    Phase::Talking(talking) => self.leave(*talking, reason, step),
+                    phase @ (Phase::Inviting(_) | Phase::Ringing(_) | Phase::Leaving(_)) => phase,
+                }
+            }
             (phase, _) => phase,
         }
     }

@@ -32,6 +32,14 @@ impl Ua {
         });
         match call.phase {
             Phase::Inviting(ref mut inviting) => self.withdraw(inviting, reason, &mut step),
+            // What the record tells is what the caller sees: an answer, and a BYE.
+            Phase::Ringing(ref mut ringing) if ringing.reliable.is_accepted() => {
+                ringing.reliable.leave(reason);
+                if let Some(theirs) = ringing.theirs.take() {
+                    let answer = Answer::code(487);
+                    self.answer_inside(theirs.server, &ringing.contact, answer, &mut step);
+                }
+            }
             Phase::Ringing(ringing) => {
                 let mut answer = Answer::code(487);
                 if let Some(reason) = reason {
@@ -152,7 +160,9 @@ impl Ua {
             // RFC 3261 §15: a caller may end an early dialog with BYE; §15.1.2: 487 then.
             Phase::Ringing(ringing) => {
                 self.end_ringing(&ringing, Answer::code(487), step);
-                step.event(Event::Cancelled { dialog, reason });
+                if !ringing.reliable.is_left() {
+                    step.event(Event::Cancelled { dialog, reason });
+                }
             }
             Phase::Talking(talking) => {
                 self.abandon_exchange(&talking, step);
@@ -200,7 +210,8 @@ impl Call {
     pub(super) fn is_over_for_owner(&self) -> bool {
         match &self.phase {
             Phase::Inviting(inviting) => !matches!(inviting.intent, Intent::Wanted),
-            Phase::Ringing(_) | Phase::Talking(_) => false,
+            Phase::Ringing(ringing) => ringing.reliable.is_left(),
+            Phase::Talking(_) => false,
             Phase::Leaving(_) => true,
         }
     }

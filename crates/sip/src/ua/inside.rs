@@ -289,7 +289,8 @@ fn refusal_inside(call: &mut Call, arrival: &Arrival<'_, '_>) -> Option<Answer> 
     if let Some(objection) = objection.filter(|found| *found != Objection::NoHopsLeft) {
         return Some(objected(objection, message));
     }
-    let is_over = call.is_over_for_owner() && message.method() != Method::Bye;
+    let is_courtesy = matches!(message.method(), Method::Bye | Method::Prack);
+    let is_over = call.is_over_for_owner() && !is_courtesy;
     is_over.then(|| Answer::code(481))
 }
 

@@ -14,7 +14,7 @@ use super::inside::Outgoing;
 use super::random::Random;
 use super::servers::Composed;
 use super::step::Step;
-use super::types::{Answer, DialogId, EndCause, Event};
+use super::types::{Answer, DialogId, EndCause, Event, Reason};
 use super::{Arrival, Ua};
 use crate::bytes::{as_str, decimal};
 use crate::dialog::{Dialog, Origin};
@@ -66,6 +66,8 @@ pub(crate) enum Waiting {
     Progress(u16, Option<Vec<u8>>),
     /// The 200: it must not overtake a description (RFC 3262 §3).
     Accept(Vec<u8>),
+    /// The same, and a BYE at once: the owner has accepted the call and hung up.
+    Leave(Vec<u8>, Option<Reason>),
 }
 
 /// What a PRACK acknowledges (RFC 3262 §7.2).
@@ -130,15 +132,34 @@ impl Reliable {
     pub(crate) fn hold(&mut self, waiting: Waiting) -> Option<Waiting> {
         let must_wait = match &waiting {
             Waiting::Progress(..) => self.pending.is_some(),
-            Waiting::Accept(_) => self.pending.as_ref().is_some_and(|it| it.sdp.is_some()),
+            Waiting::Accept(_) | Waiting::Leave(..) => {
+                self.pending.as_ref().is_some_and(|it| it.sdp.is_some())
+            }
         };
         if !must_wait {
             return Some(waiting);
         }
-        if !matches!(self.waiting, Some(Waiting::Accept(_))) {
+        if !matches!(self.waiting, Some(Waiting::Accept(_) | Waiting::Leave(..))) {
             self.waiting = Some(waiting);
         }
         None
+    }
+
+    /// Whether the owner has accepted the call, which the caller will hear of.
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.waiting, Some(Waiting::Accept(_)))
+    }
+
+    /// The owner hangs up a call that it has accepted.
+    pub(crate) fn leave(&mut self, reason: Option<Reason>) {
+        if let Some(Waiting::Accept(sdp)) = self.waiting.take() {
+            self.waiting = Some(Waiting::Leave(sdp, reason));
+        }
+    }
+
+    /// Whether the owner has let go of the call.
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(self.waiting, Some(Waiting::Leave(..)))
     }
 
     /// What the last one is acknowledged by.
@@ -191,8 +212,10 @@ impl Ua {
         if pending.give_up_at <= step.now {
             let dialog = ringing.dialog.tag.dialog;
             self.end_ringing(ringing, Answer::code(504), step);
-            let cause = EndCause::NoAck;
-            step.event(Event::Ended { dialog, cause });
+            if !ringing.reliable.is_left() {
+                let cause = EndCause::NoAck;
+                step.event(Event::Ended { dialog, cause });
+            }
             return Patience::IsOver;
         }
         if pending.resend.at <= step.now {
@@ -246,6 +269,10 @@ impl Ua {
         let was_described = pending.sdp.is_some();
         if was_described {
             ringing.reliable.agreed = pending.sdp;
+        }
+        if ringing.reliable.is_left() {
+            let code = if sdp.is_some() && !is_offer { 488 } else { 200 };
+            return self.answer_once(arrival, Answer::code(code), step);
         }
         if was_described && is_offer {
             step.event(match sdp {

@@ -125,6 +125,40 @@ fn a_200_never_overtakes_a_description() {
 }
 
 #[test]
+fn who_accepts_and_hangs_up_before_the_prack_has_accepted() {
+    let (mut wire, dialog, tag) = rings("\n    Supported: 100rel", "offer");
+    let prack = prack(&wire, 11, &tag);
+    wire.does(|ua, now, _| ua.accept(now, dialog, b"early".to_vec()));
+    assert_eq!(
+        wire.does(|ua, now, _| ua.hang_up(now, dialog, None)),
+        [""; 0]
+    );
+    let cause = EndCause::HungUp;
+    assert_eq!(wire.events[1..], [Event::Ended { dialog, cause }]);
+    assert_eq!(wire.hears(&inside("INFO", 12, &tag)), ["481 INFO"]);
+    let prack = prack
+        .replace("PRACK11", "PRACK13")
+        .replace("11 PRACK", "13 PRACK");
+    assert_eq!(wire.hears(&prack), ["200 PRACK", "200 INVITE"]);
+    assert_eq!(wire.hears(&inside("ACK", 10, &tag)), ["BYE"]);
+    wire.waits(seconds(70));
+    // Whatever else happens to the call, nothing more is told of it.
+    for last in ["CANCEL", "BYE", "silence"] {
+        let (mut wire, dialog, tag) = rings("\n    Supported: 100rel", "offer");
+        wire.does(|ua, now, _| ua.accept(now, dialog, b"early".to_vec()));
+        wire.does(|ua, now, _| ua.hang_up(now, dialog, None));
+        match last {
+            "CANCEL" => drop(wire.hears(&with(&[("INVITE", "CANCEL"), ("offer", "")]))),
+            "BYE" => drop(wire.hears(&inside("BYE", 12, &tag))),
+            _ => {}
+        }
+        wire.waits(seconds(100));
+        assert_eq!(wire.events.len(), 2, "{last}");
+        assert_eq!(wire.ua.counts(), Counts::default(), "{last}");
+    }
+}
+
+#[test]
 fn an_offer_of_ours_is_answered_by_the_prack() {
     let (mut wire, dialog, tag) = rings("\n    Supported: 100rel", "");
     let prack = prack(&wire, 11, &tag) + SDP + "answer";
