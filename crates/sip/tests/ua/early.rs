@@ -315,13 +315,14 @@ fn forks_without_end_are_not_kept() {
 /// A request of the peer's inside the early dialog of a fork.
 fn of_fork(wire: &Wire, number: u32, tag: &str, body: &str) -> String {
     let invite = wire.last_named("INVITE");
+    let method = "UPDATE";
     format!(
-        "UPDATE sip:alice@192.0.2.1 SIP/2.0
+        "{method} sip:alice@192.0.2.1 SIP/2.0
         Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKu{number}{tag}
         From: {};tag={tag}
         To: {}
         Call-ID: {}
-        CSeq: {number} UPDATE{SDP}{body}",
+        CSeq: {number} {method}{SDP}{body}",
         invite.header(Name::To),
         invite.header(Name::From),
         invite.header(Name::CallId),
