@@ -8,17 +8,26 @@ use std::time::Duration;
 use clock::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Fact, HangupCause, UserRef};
+use crate::event::{Component, Event, Fact, HangupCause, UserRef};
 use crate::ids::{AccountId, CallId};
 use crate::trigger::Trigger;
+
+mod stay;
+
+pub use stay::GroupCall;
+use stay::Stay;
 
 /// What an event changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Write this row over the one with the same `(call, user_number, side)`.
     Row(UserCall),
+    /// Write this row of a queue or a ring group. It is told once, and never changes.
+    GroupRow(GroupCall),
     /// Tell this to every endpoint that ticked the trigger.
     Hook(HookFacts),
+    /// Tell this to the component's own address, whatever the endpoints ticked.
+    Component(ComponentFacts),
 }
 
 /// Which story of a user a row tells: a user who calls himself has both.
@@ -111,6 +120,27 @@ pub struct HookFacts {
     pub conversation_duration_seconds: u32,
 }
 
+/// What the event of a webhook object is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentFacts {
+    /// Whose call it is.
+    pub account: AccountId,
+    /// Which call.
+    pub call: CallId,
+    /// When the call passed it.
+    pub at: Time,
+    /// The object.
+    pub component: Component,
+    /// E.164 digits without `+`, or an internal number.
+    pub caller_id: Option<String>,
+    /// The caller's name.
+    pub caller_name: Option<String>,
+    /// What the caller dialled; never empty.
+    pub dest_number: String,
+    /// When the call reached the PBX.
+    pub arrived_at: Time,
+}
+
 /// The fold. Holds only calls that have not ended.
 #[derive(Debug, Default)]
 pub struct Fold {
@@ -124,8 +154,13 @@ struct OpenCall {
     caller_id: Option<String>,
     caller_name: Option<String>,
     dest_number: String,
+    arrived_at: Time,
     last_event_at: Time,
     stories: BTreeMap<(Side, Arc<str>), Story>,
+    /// The queue or ring group the caller is in.
+    stay: Option<Stay>,
+    /// Stays so far.
+    stays: u32,
 }
 
 /// One user's part in a call, over all attempts.
@@ -171,8 +206,11 @@ impl Fold {
                     caller_id: caller_id.clone(),
                     caller_name: caller_name.clone(),
                     dest_number: dest_number.clone(),
+                    arrived_at: event.at,
                     last_event_at: event.at,
                     stories: BTreeMap::new(),
+                    stay: None,
+                    stays: 0,
                 };
                 self.calls.entry(event.call).or_insert(call);
                 Vec::new()
@@ -188,7 +226,11 @@ impl Fold {
             | Fact::UserEnded { .. }
             | Fact::OutboundStarted { .. }
             | Fact::OutboundAnswered { .. }
-            | Fact::OutboundEnded { .. } => {
+            | Fact::OutboundEnded { .. }
+            | Fact::GroupEntered { .. }
+            | Fact::GroupAnswered { .. }
+            | Fact::GroupLeft { .. }
+            | Fact::ComponentPassed { .. } => {
                 let open = self.calls.get_mut(&event.call);
                 open.map_or_else(Vec::new, |call| call.apply(event))
             }
@@ -214,7 +256,7 @@ impl OpenCall {
     fn apply(&mut self, event: &Event) -> Vec<Change> {
         self.last_event_at = self.last_event_at.max(event.at);
         let Some((side, user, step)) = step_of(&event.fact) else {
-            return Vec::new();
+            return self.apply_beside_users(event);
         };
         let key = (side, Arc::clone(&user.number));
         let news = !self.stories.contains_key(&key);
@@ -236,6 +278,60 @@ impl OpenCall {
         }
         changes.extend(self.hook(side, &user.number, event).map(Change::Hook));
         changes
+    }
+
+    /// What is no user's story: stays and components.
+    fn apply_beside_users(&mut self, event: &Event) -> Vec<Change> {
+        match &event.fact {
+            Fact::GroupEntered { group } => {
+                if self.stay.is_none() {
+                    self.stays = self.stays.saturating_add(1);
+                    self.stay = Some(Stay::new(self.stays, group.clone(), event.at));
+                }
+                Vec::new()
+            }
+            Fact::GroupAnswered { group, user } => {
+                let stay = self.stay.as_mut().filter(|stay| stay.is_in(group));
+                if let Some(stay) = stay {
+                    stay.answer(user.as_ref(), event.at);
+                }
+                Vec::new()
+            }
+            Fact::GroupLeft { group } => {
+                self.stay
+                    .take_if(|stay| stay.is_in(group))
+                    .map_or_else(Vec::new, |stay| {
+                        let row = self.group_row(stay, event);
+                        let hook = self.summary(&row, event.at);
+                        vec![Change::GroupRow(row), Change::Hook(hook)]
+                    })
+            }
+            Fact::ComponentPassed { component } => {
+                vec![Change::Component(self.component(component, event))]
+            }
+            Fact::Arrived { .. }
+            | Fact::UserRinging { .. }
+            | Fact::UserAnswered { .. }
+            | Fact::UserEnded { .. }
+            | Fact::OutboundStarted { .. }
+            | Fact::OutboundAnswered { .. }
+            | Fact::OutboundEnded { .. }
+            | Fact::LegClosed { .. }
+            | Fact::Ended { .. } => Vec::new(),
+        }
+    }
+
+    fn component(&self, component: &Component, event: &Event) -> ComponentFacts {
+        ComponentFacts {
+            account: self.account,
+            call: event.call,
+            at: event.at,
+            component: component.clone(),
+            caller_id: self.caller_id.clone(),
+            caller_name: self.caller_name.clone(),
+            dest_number: self.dest_number.clone(),
+            arrived_at: self.arrived_at,
+        }
     }
 
     fn row(
@@ -290,27 +386,25 @@ impl OpenCall {
         for story in self.stories.values_mut() {
             story.apply(StoryStep::End, event.at);
         }
+        let stay = self.stay.take();
+        let group_row = stay.map(|stay| Change::GroupRow(self.group_row(stay, event)));
         let keys = self.stories.keys();
         keys.filter_map(|(side, number)| self.row(*side, number, event, Listed::Yes))
             .map(Change::Row)
+            .chain(group_row)
             .collect()
     }
 
     /// A heartbeat may be older than the call's last event: the end never lies before it.
     fn close_lost(&self, call: CallId, at: Time) -> Vec<Event> {
         let at = at.max(self.last_event_at);
-        let running = self
-            .stories
-            .iter()
-            .filter(|(_, story)| story.attempt.is_some());
-        let ends = running.map(|((side, _), story)| match side {
-            Side::Inbound => Fact::UserEnded {
-                user: story.user.clone(),
-            },
-            Side::Outbound => Fact::OutboundEnded {
-                user: story.user.clone(),
-            },
-        });
+        let running = |wanted: Side| {
+            self.stories
+                .iter()
+                .filter(move |((side, _), story)| *side == wanted && story.attempt.is_some())
+                .map(move |(_, story)| end_of(wanted, story.user.clone()))
+        };
+        let left = self.stay.as_ref().map(Stay::left);
         let last = Fact::Ended {
             cause: HangupCause::NodeLost,
         };
@@ -320,7 +414,19 @@ impl OpenCall {
             call,
             fact,
         };
-        ends.chain([last]).map(event).collect()
+        running(Side::Inbound)
+            .chain(left)
+            .chain(running(Side::Outbound))
+            .chain([last])
+            .map(event)
+            .collect()
+    }
+}
+
+fn end_of(side: Side, user: UserRef) -> Fact {
+    match side {
+        Side::Inbound => Fact::UserEnded { user },
+        Side::Outbound => Fact::OutboundEnded { user },
     }
 }
 
@@ -359,7 +465,13 @@ fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
         )),
         Fact::OutboundAnswered { user } => Some((Side::Outbound, user, StoryStep::Answer)),
         Fact::OutboundEnded { user } => Some((Side::Outbound, user, StoryStep::End)),
-        Fact::Arrived { .. } | Fact::LegClosed { .. } | Fact::Ended { .. } => None,
+        Fact::Arrived { .. }
+        | Fact::GroupEntered { .. }
+        | Fact::GroupAnswered { .. }
+        | Fact::GroupLeft { .. }
+        | Fact::ComponentPassed { .. }
+        | Fact::LegClosed { .. }
+        | Fact::Ended { .. } => None,
     }
 }
 

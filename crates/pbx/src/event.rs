@@ -1,6 +1,7 @@
 //! Events: what happened, the only thing that is remembered. Rows, webhooks, live views and API
 //! answers all derive from them (see [`crate::cdr`]).
 
+use std::fmt;
 use std::sync::Arc;
 
 use clock::Time;
@@ -72,6 +73,29 @@ pub enum Fact {
         /// The calling user.
         user: UserRef,
     },
+    /// The caller enters a queue or a ring group: one stay begins.
+    GroupEntered {
+        /// Which.
+        group: GroupRef,
+    },
+    /// A member took the call; at most one per stay.
+    GroupAnswered {
+        /// Which group it is a member of.
+        group: GroupRef,
+        /// Who answered; none when the member is a number outside.
+        user: Option<UserRef>,
+    },
+    /// The stay is over: exactly one per `GroupEntered`. After the winner's end when a member
+    /// had answered.
+    GroupLeft {
+        /// Which.
+        group: GroupRef,
+    },
+    /// The caller passed a webhook object.
+    ComponentPassed {
+        /// Which, and whom it tells.
+        component: Component,
+    },
     /// The media of one leg were closed. Comes from the engine and may follow `Ended`.
     LegClosed {
         /// The leg.
@@ -98,8 +122,66 @@ impl Fact {
             Self::OutboundStarted { .. } => Some(Trigger::UserOutbound),
             Self::OutboundAnswered { .. } => Some(Trigger::UserOutboundAnswered),
             Self::OutboundEnded { .. } => Some(Trigger::UserOutboundCompleted),
-            Self::Arrived { .. } | Self::LegClosed { .. } | Self::Ended { .. } => None,
+            Self::GroupLeft { group } => Some(group.kind.trigger()),
+            Self::Arrived { .. }
+            | Self::GroupEntered { .. }
+            | Self::GroupAnswered { .. }
+            | Self::ComponentPassed { .. }
+            | Self::LegClosed { .. }
+            | Self::Ended { .. } => None,
         }
+    }
+}
+
+/// What callers stay in until a member answers, and what has a summary of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupRef {
+    /// What it is.
+    pub kind: GroupKind,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// The two kinds of group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// Callers wait in line.
+    Queue,
+    /// Members ring for one caller.
+    RingGroup,
+}
+
+impl GroupKind {
+    /// The trigger of its summary.
+    pub const fn trigger(self) -> Trigger {
+        match self {
+            Self::Queue => Trigger::QueueCall,
+            Self::RingGroup => Trigger::RingGroupCall,
+        }
+    }
+}
+
+/// A webhook object as it was when a call passed it: what is delivered later is delivered there,
+/// also when the flow has been changed since.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// The object's name.
+    pub name: Arc<str>,
+    /// Its place in the document, `flow/object`: what is owed to it is delivered in order.
+    pub place: Arc<str>,
+    /// Whom it tells.
+    pub url: Arc<str>,
+    /// Sent as `X-Pbx-Token`.
+    pub secret_token: Arc<str>,
+    /// Further headers, as (name, value).
+    pub headers: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl fmt::Debug for Component {
+    /// Tokens and headers are secrets, and so may be the address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Component({})", self.place)
     }
 }
 

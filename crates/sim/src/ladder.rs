@@ -272,6 +272,10 @@ fn words_of(fact: &Fact) -> String {
         Fact::OutboundStarted { user: who } => user(who, "calls"),
         Fact::OutboundAnswered { user: who } => user(who, "is answered"),
         Fact::OutboundEnded { user: who } => user(who, "is done calling"),
+        Fact::GroupEntered { group } => format!("enters {}", group.name),
+        Fact::GroupAnswered { group, .. } => format!("is answered by {}", group.name),
+        Fact::GroupLeft { group } => format!("leaves {}", group.name),
+        Fact::ComponentPassed { component } => format!("passes {}", component.name),
         Fact::LegClosed { role, .. } => format!("media closed: {role}"),
         Fact::Ended { cause } => format!("call ended: {}", cause.name()),
     }

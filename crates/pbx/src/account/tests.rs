@@ -200,6 +200,13 @@ fn said(fact: &Fact) -> String {
         Fact::OutboundStarted { user } => format!("[{} calls]", user.number),
         Fact::OutboundAnswered { user } => format!("[{}'s call answered]", user.number),
         Fact::OutboundEnded { user } => format!("[{}'s call ended]", user.number),
+        Fact::GroupEntered { group } => format!("[into {}]", group.name),
+        Fact::GroupAnswered { group, user } => {
+            let who = user.as_ref().map_or("outside", |user| &user.number);
+            format!("[{} answered by {who}]", group.name)
+        }
+        Fact::GroupLeft { group } => format!("[out of {}]", group.name),
+        Fact::ComponentPassed { component } => format!("[passes {}]", component.name),
         Fact::LegClosed { .. } => "[leg closed]".to_owned(),
         Fact::Ended { cause } => format!("[over: {}]", cause.name()),
     }

@@ -1,7 +1,7 @@
 //! Tables: what is told of a call, and the rows and hooks that come of it.
 
 use super::*;
-use crate::event::Direction;
+use crate::event::{Direction, GroupKind, GroupRef};
 use crate::trigger::Trigger::{
     self, UserInbound, UserInboundAnswered, UserInboundCompleted, UserOutbound,
     UserOutboundAnswered, UserOutboundCompleted,
@@ -70,7 +70,7 @@ fn fold(facts: &[(u64, Fact)]) -> (Vec<UserCall>, Vec<HookFacts>) {
         for change in fold.apply(&event(*offset_ms, fact.clone())) {
             match change {
                 Change::Row(row) if row.listed => rows.push(row),
-                Change::Row(_) => {}
+                Change::Row(_) | Change::GroupRow(_) | Change::Component(_) => {}
                 Change::Hook(hook) => hooks.push(hook),
             }
         }
@@ -321,7 +321,7 @@ fn a_row_is_there_from_the_start_and_listed_at_the_end() {
         let changes = fold.apply(&event(offset_ms, fact));
         listed.extend(changes.iter().filter_map(|change| match change {
             Change::Row(row) => Some(row.listed),
-            Change::Hook(_) => None,
+            Change::GroupRow(_) | Change::Hook(_) | Change::Component(_) => None,
         }));
     }
     assert_eq!(listed, [false, true]);
@@ -380,3 +380,5 @@ fn a_crash_closes_open_users_and_calls_not_before_their_last_event() {
         .filter(|change| matches!(change, Change::Row(row) if row.listed));
     assert_eq!(listed.count(), 3, "every user has its row");
 }
+
+mod stays;

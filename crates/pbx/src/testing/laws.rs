@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clock::Time;
 
-use crate::cdr::{Change, Fold, UserCall};
+use crate::cdr::{Change, Fold, GroupCall, UserCall};
 use crate::effect::Effect;
-use crate::event::{Event, Fact};
+use crate::event::{Event, Fact, GroupRef};
 use crate::ids::{CallId, LegId};
 use crate::input::Input;
 use crate::trigger::Trigger;
@@ -43,6 +43,10 @@ enum Leg {
 struct Told {
     users: BTreeMap<String, Attempt>,
     outbound: Option<(String, Attempt)>,
+    /// The queue or ring group the caller is in, and whether a member answered.
+    stay: Option<(GroupRef, Attempt)>,
+    stays: u64,
+    group_rows: u64,
     hooks: BTreeMap<Trigger, u64>,
     /// The row each side of each user has got.
     listed: BTreeMap<(bool, String), UserCall>,
@@ -254,6 +258,11 @@ impl Laws {
                     told.row(row)?;
                 }
                 Change::Row(_) => {}
+                Change::GroupRow(row) => {
+                    self.rows += 1;
+                    told.group_row(&row)?;
+                }
+                Change::Component(_) => self.hooks += 1,
             }
         }
         if matches!(event.fact, Fact::Ended { .. }) {
@@ -316,8 +325,45 @@ impl Told {
             }
             Fact::OutboundAnswered { .. } => self.outbound_step(Attempt::Answered),
             Fact::OutboundEnded { .. } => self.outbound_step(Attempt::Over),
-            Fact::Arrived { .. } | Fact::LegClosed { .. } | Fact::Ended { .. } => Ok(()),
+            Fact::GroupEntered { group } => {
+                self.stays += 1;
+                let before = self.stay.replace((group.clone(), Attempt::Ringing));
+                law(before.is_none(), || "stays do not overlap".to_owned())
+            }
+            Fact::GroupAnswered { group, .. } => {
+                let before = self.stay.replace((group.clone(), Attempt::Answered));
+                law(before == Some((group.clone(), Attempt::Ringing)), || {
+                    "a stay that goes on is answered at most once".to_owned()
+                })
+            }
+            Fact::GroupLeft { group } => {
+                let before = self.stay.take();
+                let over = self.users.values().all(|attempt| *attempt == Attempt::Over);
+                law(over, || {
+                    "a summary follows the end of every attempt".to_owned()
+                })?;
+                law(before.is_some_and(|(entered, _)| entered == *group), || {
+                    "what was entered is left once".to_owned()
+                })
+            }
+            Fact::ComponentPassed { .. }
+            | Fact::Arrived { .. }
+            | Fact::LegClosed { .. }
+            | Fact::Ended { .. } => Ok(()),
         }
+    }
+
+    fn group_row(&mut self, row: &GroupCall) -> Verdict {
+        self.group_rows += 1;
+        let talked = row.connected_at.is_some();
+        law(
+            talked || row.conversation_duration_seconds == 0 && row.user.is_none(),
+            || "nobody talks in a stay that was abandoned".to_owned(),
+        )?;
+        law(
+            row.conversation_duration_seconds <= row.call_duration_seconds,
+            || "nobody talks longer than the stay".to_owned(),
+        )
     }
 
     fn outbound_step(&mut self, next: Attempt) -> Verdict {
@@ -370,6 +416,20 @@ impl Told {
         let rows = self.users.len() + usize::from(outbound.is_some());
         law(self.listed.len() == rows, || {
             format!("{} rows for {rows} users", self.listed.len())
+        })?;
+        law(self.stay.is_none(), || {
+            "every stay ends before the call does".to_owned()
+        })?;
+        let summaries = [Trigger::QueueCall, Trigger::RingGroupCall];
+        let summaries: u64 = summaries
+            .iter()
+            .filter_map(|trigger| self.hooks.get(trigger))
+            .sum();
+        law(self.stays == self.group_rows && self.stays == summaries, || {
+            format!(
+                "{} stays, {} rows of groups, {summaries} summaries",
+                self.stays, self.group_rows
+            )
         })?;
         self.balanced(Trigger::UserInbound, Trigger::UserInboundCompleted)?;
         self.balanced(Trigger::UserOutbound, Trigger::UserOutboundCompleted)

@@ -217,6 +217,10 @@ impl Told {
             Fact::Arrived { .. }
             | Fact::OutboundStarted { .. }
             | Fact::OutboundEnded { .. }
+            | Fact::GroupEntered { .. }
+            | Fact::GroupAnswered { .. }
+            | Fact::GroupLeft { .. }
+            | Fact::ComponentPassed { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Ok(()),
         }
