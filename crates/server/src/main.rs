@@ -9,6 +9,10 @@ use switchhook::control::{self, Request};
 use switchhook::{demo, record, serve, settings};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// It gives memory back after a burst of calls; the system's allocator keeps it for good.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A self-hosted cloud phone system whose calls other software can see, search and start.
 #[derive(Parser)]
 #[command(name = "switchhook", version, about, arg_required_else_help = true)]
