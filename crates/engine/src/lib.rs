@@ -25,6 +25,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod trunks;
+mod voice;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -102,6 +103,9 @@ pub enum Effect {
     Send(Transmit),
     /// Tell a media thread. The path in the command names the thread.
     Media(media::Command),
+    /// Let a path hear these sounds; ends in [`MediaEvent::PlayEnded`], unless they are played for
+    /// ever or stopped. A sound that is not to be found is left out.
+    Play(Play),
     /// Remember an event.
     Emit(pbx::Event),
     /// Look up a trunk's host; ends in one [`Input::Resolved`].
@@ -122,6 +126,21 @@ pub enum Effect {
         /// When.
         at: Time,
     },
+}
+
+/// What a path is to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Play {
+    /// Whose tones they are.
+    pub account: AccountId,
+    /// The leg's path.
+    pub path: media::PathId,
+    /// What the end names.
+    pub play: media::PlayId,
+    /// What is heard.
+    pub sounds: Vec<pbx::Sound>,
+    /// How often.
+    pub times: pbx::Times,
 }
 
 /// What is still to be worked off within one step.
@@ -377,7 +396,15 @@ impl Engine {
             }
             pbx::Effect::Ring { leg } => self.ring(now, leg),
             pbx::Effect::EarlyMedia { leg, from } => self.early_media(now, leg, from),
-            pbx::Effect::Answer { leg, with } => self.answer(now, leg, with),
+            pbx::Effect::PickUp { call, leg } => self.pick_up(now, call, leg),
+            pbx::Effect::Connect { leg, with } => self.connect_caller(now, leg, with),
+            pbx::Effect::Play {
+                leg,
+                play,
+                sounds,
+                times,
+            } => self.play(account, leg, play, sounds, times),
+            pbx::Effect::StopPlaying { leg } => self.stop_playing(leg),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
         }

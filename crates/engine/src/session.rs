@@ -64,13 +64,16 @@ impl Engine {
                     self.emit_leg_closed(now, closed, report_of(report));
                 }
             }
-            // Key presses are kept in the leg's report; an object that collects digits will ask.
-            MediaEvent::PlayEnded { .. }
-            | MediaEvent::RecordClosed { .. }
+            MediaEvent::PlayEnded { path, play } => self.play_ended(path, play),
+            MediaEvent::Dtmf { path, digit, .. } => {
+                if let Some(leg) = self.legs.of_path(path) {
+                    self.key_pressed(leg, digit);
+                }
+            }
+            MediaEvent::RecordClosed { .. }
             | MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
-            | MediaEvent::Rejected { .. }
-            | MediaEvent::Dtmf { .. } => {}
+            | MediaEvent::Rejected { .. } => {}
         }
     }
 
@@ -92,8 +95,17 @@ impl Engine {
         self.connect(leg, from);
     }
 
+    /// Connects the caller with `with`, answering it unless that was done before.
+    pub(crate) fn connect_caller(&mut self, now: Time, leg: LegId, with: LegId) {
+        if self.calling(leg).is_some() {
+            return self.answer(now, leg, with);
+        }
+        self.connect(leg, with);
+        self.watch(with);
+    }
+
     /// Answers the caller with what `with` answered.
-    pub(crate) fn answer(&mut self, now: Time, leg: LegId, with: LegId) {
+    fn answer(&mut self, now: Time, leg: LegId, with: LegId) {
         let Some(dialog) = self.calling(leg) else {
             return;
         };
@@ -124,7 +136,7 @@ impl Engine {
     }
 
     /// A leg is over for a reason that the peer does not know of.
-    fn lost(&mut self, now: Time, leg: LegId, cause: HangupCause) {
+    pub(crate) fn lost(&mut self, now: Time, leg: LegId, cause: HangupCause) {
         let Some(account) = self.legs.leg(leg).map(|leg| leg.account) else {
             return;
         };
@@ -147,10 +159,16 @@ impl Engine {
     }
 
     /// Takes a leg out of all tables and gives its media path back. Gives its dialogs.
-    pub(crate) fn close_leg(&mut self, leg: LegId) -> Vec<DialogId> {
-        let Some((leg, dialogs)) = self.legs.remove(leg) else {
+    pub(crate) fn close_leg(&mut self, id: LegId) -> Vec<DialogId> {
+        let Some((leg, dialogs)) = self.legs.remove(id) else {
             return Vec::new();
         };
+        // Whoever it was heard by is alone now.
+        if let Some(other) = leg.other.and_then(|other| self.legs.leg_mut(other))
+            && other.other == Some(id)
+        {
+            other.other = None;
+        }
         if let Some(port) = leg.media.port {
             self.effects
                 .push(Effect::Media(Command::Release { path: port.path }));
@@ -158,7 +176,7 @@ impl Engine {
         dialogs
     }
 
-    fn calling(&self, leg: LegId) -> Option<DialogId> {
+    pub(crate) fn calling(&self, leg: LegId) -> Option<DialogId> {
         match self.legs.leg(leg)?.state {
             State::Calling(dialog) => Some(dialog),
             State::Dialling(_) | State::Talking { .. } => None,
@@ -199,7 +217,7 @@ impl Engine {
     }
 
     /// Tells the media thread what the leg's peer described last.
-    fn point(&mut self, leg: LegId) {
+    pub(crate) fn point(&mut self, leg: LegId) {
         let Some((port, theirs)) = self.speaker(leg) else {
             return;
         };
@@ -217,7 +235,7 @@ impl Engine {
         }));
     }
 
-    fn watch(&mut self, leg: LegId) {
+    pub(crate) fn watch(&mut self, leg: LegId) {
         if let Some((port, _)) = self.speaker(leg) {
             let silence = self.settings.silence;
             self.effects.push(Effect::Media(Command::Watch {
@@ -251,7 +269,10 @@ impl Engine {
             return Passed::Known(ours.clone());
         }
         let Some(other) = leg.other else {
-            return Passed::Refused(NOT_ACCEPTABLE_HERE);
+            return match self.answer_alone(id, offer) {
+                Some(answer) => Passed::Known(answer),
+                None => Passed::Refused(NOT_ACCEPTABLE_HERE),
+            };
         };
         // It has been asked itself: two offers have met, and would wait for one another. After a
         // glare a caller waits longer than who was called (RFC 3261 §14.1), so the offer of the
@@ -443,9 +464,15 @@ impl Engine {
         self.carry_out(outputs);
     }
 
-    /// Passes an INFO (DTMF of old phones) on to the other leg.
+    /// Passes an INFO (DTMF of old phones) on to the other leg. A key in it means what it means.
     fn info(&mut self, now: Time, dialog: DialogId, content_type: &str, body: Vec<u8>) {
-        let other = self.leg_of(dialog).and_then(|(_, leg)| leg.other);
+        let Some((id, leg)) = self.leg_of(dialog) else {
+            return;
+        };
+        let other = leg.other;
+        if let Some(key) = sip::KeyPress::of_info(content_type, &body) {
+            self.key_pressed(id, key.key);
+        }
         let other = other.and_then(|other| self.legs.leg(other)?.dialog());
         if let Some(other) = other {
             let outputs = self.ua.info(now, other, content_type, body);

@@ -474,3 +474,5 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
         (0, 0, 0)
     );
 }
+
+mod menus;

@@ -31,7 +31,7 @@ pub use path::{
 pub use payload::{Payload, PayloadMap, Way};
 pub use record::{Channel, RecordEnd, RecordLimits, RecordingId};
 pub use sdp::{
-    Description, Direction, Incompatible, Local, MediaAddress, SdpError, answer_from, offer_again,
-    offer_from, own_answer, own_offer,
+    Description, Direction, Incompatible, Local, MediaAddress, SdpError, VOICES, answer_from,
+    offer_again, offer_from, own_answer, own_offer,
 };
 pub use sound::{PlayId, Playlist, Repeat, Sound};

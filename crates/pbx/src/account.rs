@@ -113,6 +113,8 @@ impl Account {
             Input::Answered { leg } => self.leg(leg, LegReport::Answered, now, ids),
             Input::Failed { leg, failure } => self.leg(leg, LegReport::Failed(failure), now, ids),
             Input::HungUp { leg, cause } => self.leg(leg, LegReport::HungUp(cause), now, ids),
+            Input::Digit { leg, digit } => self.leg(leg, LegReport::Digit(digit), now, ids),
+            Input::Played { leg, play } => self.leg(leg, LegReport::Played(play), now, ids),
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }
@@ -209,7 +211,9 @@ impl Account {
                 LegReport::Ringing
                 | LegReport::Progress
                 | LegReport::Failed(_)
-                | LegReport::HungUp(_),
+                | LegReport::HungUp(_)
+                | LegReport::Digit(_)
+                | LegReport::Played(_),
             ) => {}
         }
     }

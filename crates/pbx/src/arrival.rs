@@ -13,6 +13,7 @@ use crate::ids::LegId;
 use crate::input::Origin;
 use crate::number::Dialled;
 use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
+use crate::sound::PlayId;
 use crate::turn::Turn;
 
 /// Length of a call when the account sets no limit.
@@ -113,6 +114,8 @@ impl Arrival {
         Caller {
             leg: self.leg,
             hears: Hears::Nothing,
+            playing: None,
+            last_play: PlayId::default(),
             identity,
             name: Some(user.who.name.to_string()),
             trunk: None,
@@ -128,6 +131,8 @@ impl Arrival {
         Caller {
             leg: self.leg,
             hears: Hears::Nothing,
+            playing: None,
+            last_play: PlayId::default(),
             identity: identity(self.caller_number.as_deref(), plan, trunk),
             name: self
                 .caller_name

@@ -197,7 +197,7 @@ impl Core {
             Goal::User(user) => self.plan.user(user).map(|user| user.who.clone()),
             Goal::Outside { .. } => None,
         };
-        self.answer_caller(leg, turn);
+        self.connect_caller(leg, turn);
         if let Some(user) = user {
             self.emit(Fact::UserAnswered { user }, turn);
         }
@@ -321,6 +321,13 @@ impl Core {
         self.attempts
             .iter()
             .any(|attempt| attempt.legs.contains(&leg))
+    }
+
+    /// Whether the caller talks with somebody.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| matches!(attempt.state, State::Connected(_)))
     }
 
     fn is_trying(&self, leg: LegId) -> bool {

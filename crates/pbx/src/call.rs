@@ -9,6 +9,7 @@ use crate::ids::LegId;
 use crate::input::Failure;
 use crate::objects::AnyState;
 use crate::plan::NodeIndex;
+use crate::sound::PlayId;
 use crate::turn::Turn;
 
 /// Objects a call may pass within [`HOP_WINDOW`]. More is a circle that never waits.
@@ -32,6 +33,8 @@ pub(crate) enum LegReport {
     Answered,
     Failed(Failure),
     HungUp(HangupCause),
+    Digit(char),
+    Played(PlayId),
 }
 
 /// One call.
@@ -97,6 +100,8 @@ impl Call {
             LegReport::Answered => self.core.leg_answered(leg, turn),
             LegReport::Failed(failure) => self.core.leg_failed(leg, failure, turn),
             LegReport::HungUp(cause) => self.core.leg_hung_up(leg, cause, turn),
+            // Only callers are played to, and only their keys mean something.
+            LegReport::Digit(_) | LegReport::Played(_) => None,
         };
         match moment {
             Some(moment) => self.tell(moment, turn),
@@ -104,9 +109,16 @@ impl Call {
         }
     }
 
-    /// The caller's leg can only end: whatever else is said of it is noise.
+    /// The caller presses keys, hears a play to its end, or is gone; all else is noise.
     fn caller(&mut self, report: LegReport, turn: &mut Turn<'_>) -> Life {
         let cause = match report {
+            LegReport::Digit(digit) => return self.tell(Moment::Digit(digit), turn),
+            LegReport::Played(play) => {
+                return match self.core.played(play) {
+                    Some(moment) => self.tell(moment, turn),
+                    None => Life::Goes,
+                };
+            }
             LegReport::Ringing | LegReport::Progress | LegReport::Answered => return Life::Goes,
             LegReport::Failed(_) => HangupCause::ConnectionLost,
             LegReport::HungUp(cause) => cause,
@@ -205,17 +217,22 @@ impl Call {
         let (Some(node), Some(state)) = (plan.node(self.place.node), &mut self.place.state) else {
             return Step::HangUp(HangupCause::AccountFault);
         };
-        node.object
-            .handle(state, moment, &mut Cx::new(&mut self.core, turn))
+        node.object.handle(
+            state,
+            moment,
+            &mut Cx::new(&mut self.core, turn, &node.exits),
+        )
     }
 
     /// Nothing the object began goes on without it.
     fn leave(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
         self.core.wake_at = None;
+        self.core.stop_playing(turn);
         self.core.stop_all(cause, turn);
         let plan = std::sync::Arc::clone(&self.core.plan);
         if let (Some(node), Some(state)) = (plan.node(self.place.node), self.place.state.take()) {
-            node.object.leave(state, &mut Cx::new(&mut self.core, turn));
+            let cx = &mut Cx::new(&mut self.core, turn, &node.exits);
+            node.object.leave(state, cx);
         }
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use clock::Time;
 
 use crate::attempt::{Attempt, AttemptId};
+use crate::cx::Moment;
 use crate::effect::{CallerId, Effect};
 use crate::event::{Direction, Fact, HangupCause, UserRef};
 use crate::ids::{CallId, LegId};
 use crate::number::E164;
 use crate::plan::{Plan, UserIndex};
+use crate::sound::{MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
 use crate::turn::Turn;
 
 /// The caller's side and everything that was set going for it.
@@ -35,6 +37,9 @@ pub(crate) struct Core {
 pub(crate) struct Caller {
     pub(crate) leg: LegId,
     pub(crate) hears: Hears,
+    /// What is played to it.
+    pub(crate) playing: Option<PlayId>,
+    pub(crate) last_play: PlayId,
     pub(crate) identity: Identity,
     pub(crate) name: Option<String>,
     /// The trunk the call came in by.
@@ -53,7 +58,7 @@ pub(crate) enum Hears {
     Ringing,
     /// What this leg sends before its answer.
     EarlyMedia(LegId),
-    /// The call is answered.
+    /// The call is answered: by us, or by who it is connected with.
     Answered,
     /// The caller is gone.
     Gone,
@@ -164,13 +169,20 @@ impl Core {
         }
     }
 
-    /// The caller hears that it rings, unless more is heard already.
+    /// The caller hears that it rings, unless more is heard already. Who was picked up cannot be
+    /// told by a response any more, and is played the tone.
     pub(crate) fn ring_caller(&mut self, turn: &mut Turn<'_>) {
-        if self.caller.hears == Hears::Nothing {
-            self.caller.hears = Hears::Ringing;
-            turn.push(Effect::Ring {
-                leg: self.caller.leg,
-            });
+        match self.caller.hears {
+            Hears::Nothing => {
+                self.caller.hears = Hears::Ringing;
+                turn.push(Effect::Ring {
+                    leg: self.caller.leg,
+                });
+            }
+            Hears::Answered if self.caller.playing.is_none() && !self.is_connected() => {
+                self.play(vec![Sound::Tone(Tone::Ringback)], Times::Forever, turn);
+            }
+            Hears::Answered | Hears::Ringing | Hears::EarlyMedia(_) | Hears::Gone => {}
         }
     }
 
@@ -188,16 +200,72 @@ impl Core {
         });
     }
 
-    /// The caller is answered and talks with `with`.
-    pub(crate) fn answer_caller(&mut self, with: LegId, turn: &mut Turn<'_>) {
+    /// The caller talks with `with`, and hears nothing else.
+    pub(crate) fn connect_caller(&mut self, with: LegId, turn: &mut Turn<'_>) {
+        if self.caller.hears == Hears::Gone {
+            return;
+        }
+        self.stop_playing(turn);
+        self.caller.hears = Hears::Answered;
+        turn.push(Effect::Connect {
+            leg: self.caller.leg,
+            with,
+        });
+    }
+
+    /// The caller is answered by ourselves, once.
+    pub(crate) fn pick_up(&mut self, turn: &mut Turn<'_>) {
         if matches!(self.caller.hears, Hears::Answered | Hears::Gone) {
             return;
         }
         self.caller.hears = Hears::Answered;
-        turn.push(Effect::Answer {
+        turn.push(Effect::PickUp {
+            call: self.id,
             leg: self.caller.leg,
-            with,
         });
+        self.tell_answered(turn);
+    }
+
+    /// The caller hears these sounds, and nothing that was played before.
+    pub(crate) fn play(
+        &mut self,
+        mut sounds: Vec<Sound>,
+        times: Times,
+        turn: &mut Turn<'_>,
+    ) -> PlayId {
+        self.pick_up(turn);
+        let play = PlayId(self.caller.last_play.0.wrapping_add(1));
+        self.caller.last_play = play;
+        if self.caller.hears == Hears::Gone {
+            return play;
+        }
+        sounds.truncate(MAX_SOUNDS_PER_PLAY);
+        self.caller.playing = Some(play);
+        turn.push(Effect::Play {
+            leg: self.caller.leg,
+            play,
+            sounds,
+            times,
+        });
+        play
+    }
+
+    /// Ends what is played to the caller.
+    pub(crate) fn stop_playing(&mut self, turn: &mut Turn<'_>) {
+        if self.caller.playing.take().is_some() {
+            turn.push(Effect::StopPlaying {
+                leg: self.caller.leg,
+            });
+        }
+    }
+
+    /// The caller has heard all of a play. The end of one that was replaced is no news.
+    pub(crate) fn played(&mut self, play: PlayId) -> Option<Moment> {
+        if self.caller.playing != Some(play) {
+            return None;
+        }
+        self.caller.playing = None;
+        Some(Moment::Played { play })
     }
 
     /// The caller's own story reaches its answer, once.
@@ -216,6 +284,7 @@ impl Core {
     /// The caller is gone by itself.
     pub(crate) fn caller_gone(&mut self, turn: &mut Turn<'_>) {
         self.caller.hears = Hears::Gone;
+        self.caller.playing = None;
         turn.forget_leg(self.caller.leg);
     }
 

@@ -1,17 +1,21 @@
 //! What an object of the call flow can see and do. An object never touches a call, a leg or an
 //! effect itself: it is told moments and answers with a step, using these verbs on the way.
 //!
-//! Verbs: `ring`, `stop`, `connect`, `wake_in`, `let_sleep`; and as its step: stay, exit, hang
-//! up. At most twelve: what an object needs beyond them is a change to the design.
+//! Verbs: `ring`, `stop`, `connect`, `play`, `wake_in`, `let_sleep`; and as its step: stay, exit,
+//! hang up. At most twelve: what an object needs beyond them is a change to the design.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use clock::Time;
+
 use crate::attempt::{AttemptId, Party};
 use crate::core::{Core, Destination};
-use crate::event::HangupCause;
+use crate::event::{Fact, HangupCause, UserRef};
 use crate::input::Failure;
 use crate::number::E164;
+use crate::plan::NodeExit;
+use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
 
 /// An object that asks to be woken at once must not keep the node from everything else.
@@ -43,6 +47,13 @@ pub(crate) enum Moment {
         /// Why.
         cause: HangupCause,
     },
+    /// The caller has heard all of what was played.
+    Played {
+        /// Which play.
+        play: PlayId,
+    },
+    /// The caller pressed a key.
+    Digit(char),
 }
 
 /// What an object decides.
@@ -67,11 +78,16 @@ impl Step {
 pub(crate) struct Cx<'a, 'turn> {
     core: &'a mut Core,
     turn: &'a mut Turn<'turn>,
+    exits: &'a [NodeExit],
 }
 
 impl<'a, 'turn> Cx<'a, 'turn> {
-    pub(crate) fn new(core: &'a mut Core, turn: &'a mut Turn<'turn>) -> Self {
-        Self { core, turn }
+    pub(crate) fn new(
+        core: &'a mut Core,
+        turn: &'a mut Turn<'turn>,
+        exits: &'a [NodeExit],
+    ) -> Self {
+        Self { core, turn, exits }
     }
 
     /// Starts to reach a party, or says why that is hopeless from the start.
@@ -89,6 +105,12 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.connect(attempt, self.turn);
     }
 
+    /// Lets the caller, who is picked up for it, hear these sounds instead of what was played
+    /// before. Nothing more is played once the caller is connected or the call leaves.
+    pub(crate) fn play(&mut self, sounds: Vec<Sound>, times: Times) -> PlayId {
+        self.core.play(sounds, times, self.turn)
+    }
+
     /// Asks for `Moment::Woken`, instead of what was asked for before.
     pub(crate) fn wake_in(&mut self, wait: Duration) {
         self.core.wake_at = Some(self.turn.now + wait.max(SHORTEST_WAIT));
@@ -99,9 +121,35 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.wake_at = None;
     }
 
+    /// Whether an exit of the object leads to another object.
+    pub(crate) fn leads_on(&self, exit: &str) -> bool {
+        let exit = self.exits.iter().find(|known| known.name == exit);
+        exit.is_some_and(|exit| exit.target.is_some())
+    }
+
     /// What the caller dialled.
     pub(crate) fn dialled(&self) -> &Destination {
         &self.core.destination
+    }
+
+    /// The instant of this moment.
+    pub(crate) fn now(&self) -> Time {
+        self.turn.now
+    }
+
+    /// The same number for all of a call, and another for each.
+    pub(crate) fn seed(&self) -> u64 {
+        self.core.id.0
+    }
+
+    /// Whether a user takes part in a call, a ringing one too.
+    pub(crate) fn is_busy(&mut self, user: &UserRef) -> bool {
+        self.turn.floor.users().is_full(&user.number, Some(1))
+    }
+
+    /// Has a fact of this call remembered.
+    pub(crate) fn tell(&mut self, fact: Fact) {
+        self.core.emit(fact, self.turn);
     }
 
     /// The number a call to the outside shows.

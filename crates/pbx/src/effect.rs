@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, HangupCause};
 use crate::ids::{CallId, LegId};
+use crate::sound::{PlayId, Sound, Times};
 
 /// One thing to be done, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,12 +37,36 @@ pub enum Effect {
         /// The outgoing leg that is heard.
         from: LegId,
     },
-    /// Answer the caller and connect the media of both legs.
-    Answer {
+    /// Answer the caller on our own media: nobody else is heard yet.
+    PickUp {
+        /// The call it belongs to.
+        call: CallId,
+        /// The caller's leg.
+        leg: LegId,
+    },
+    /// Connect the media of both legs. A caller who was not picked up is answered by it.
+    Connect {
         /// The caller's leg.
         leg: LegId,
         /// The outgoing leg that answered.
         with: LegId,
+    },
+    /// Let an answered leg hear these sounds instead of whatever it heard. Ends in `Played`,
+    /// unless they are played for ever, stopped, or replaced by others.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// What `Played` will name.
+        play: PlayId,
+        /// What is heard, one after the other.
+        sounds: Vec<Sound>,
+        /// How often.
+        times: Times,
+    },
+    /// Nothing is played to the leg any more.
+    StopPlaying {
+        /// The leg.
+        leg: LegId,
     },
     /// End a leg, whatever its state. Nothing more is heard of it here.
     HangUp {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::HangupCause;
 use crate::ids::LegId;
+use crate::sound::PlayId;
 
 /// One thing that happened outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,20 @@ pub enum Input {
         leg: LegId,
         /// Why.
         cause: HangupCause,
+    },
+    /// A key was pressed on a leg.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// All sounds of a play were heard.
+    Played {
+        /// The leg that heard them.
+        leg: LegId,
+        /// Which play.
+        play: PlayId,
     },
     /// The deadline was reached.
     Wake,

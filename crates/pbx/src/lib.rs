@@ -28,6 +28,7 @@ mod ids;
 mod input;
 mod network;
 mod plan;
+mod sound;
 mod trigger;
 mod turn;
 
@@ -41,4 +42,5 @@ pub use plan::{
     ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Limits, NumberFormat, Plan, Register,
     Transport, Trunk, TrunkIndex, User, UserIndex,
 };
+pub use sound::{ANNOUNCEMENTS, MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
 pub use trigger::Trigger;

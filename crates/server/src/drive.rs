@@ -27,6 +27,7 @@ use crate::net::tcp::Streams;
 use crate::net::udp::{Batch, UdpPort};
 use crate::record::Recorder;
 use crate::rtp::Rtp;
+use crate::sounds::Sounds;
 
 /// How many messages from other threads may wait. Beyond it a stream is closed and a new call has
 /// to be tried again.
@@ -182,6 +183,7 @@ struct Core {
     runtime: tokio::runtime::Handle,
     messages: Sender<Message>,
     recorder: Option<Recorder>,
+    sounds: Sounds,
     gauges: Arc<Gauges>,
     /// What the present round has for the network, for the media threads and for the ledger. They
     /// are told once a round, in this order: a thread that is woken would take our turn.
@@ -234,6 +236,7 @@ impl Loop {
             runtime: parts.runtime,
             messages: parts.inbox.sender(),
             recorder: parts.recorder,
+            sounds: Sounds::start()?,
             gauges,
             datagrams: Vec::new(),
             commands: Vec::new(),
@@ -475,6 +478,7 @@ impl Core {
                 }
             }
             Effect::Media(command) => self.commands.push(command),
+            Effect::Play(play) => self.commands.push(self.sounds.command(play, &self.engine)),
             Effect::Emit(event) => self.events.push(event),
             Effect::Resolve {
                 token,

@@ -22,4 +22,5 @@ pub mod retention;
 pub mod rtp;
 pub mod serve;
 pub mod settings;
+pub mod sounds;
 pub mod stamp;

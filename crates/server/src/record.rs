@@ -4,6 +4,8 @@
 //! so often a digest of all effects so far, which a replay must reach too, bit for bit. The file holds
 //! what phones said, digests and secrets included, so only its owner can read it.
 
+mod digest;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -16,12 +18,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clock::Time;
 use engine::{Effect, Engine, Input, Load};
-use media::{MediaEvent, PathId, Port};
+use media::{MediaEvent, PathId, PlayId, Port};
 use pbx::AccountId;
 use pbx::draft::Draft;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use sip::{Destination, FlowId, Source, Transport};
+
+use digest::EffectDigest;
 
 /// Inputs between two digests.
 const INPUTS_PER_DIGEST: u64 = 1_000;
@@ -178,6 +181,8 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
             | Entry::SendFailed { .. }
             | Entry::Ports { .. }
             | Entry::Silent { .. }
+            | Entry::PlayEnded { .. }
+            | Entry::Digit { .. }
             | Entry::Closed { .. }
             | Entry::Resolved { .. }
             | Entry::Apply { .. }
@@ -243,6 +248,19 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         }
         Entry::Silent { path } => Input::Media(MediaEvent::Silent {
             path: PathId::from_bits(path),
+        }),
+        Entry::PlayEnded { path, play } => Input::Media(MediaEvent::PlayEnded {
+            path: PathId::from_bits(path),
+            play: PlayId(play),
+        }),
+        Entry::Digit {
+            path,
+            digit,
+            duration_ms,
+        } => Input::Media(MediaEvent::Dtmf {
+            path: PathId::from_bits(path),
+            digit,
+            duration_ms,
         }),
         Entry::Closed { path, report } => Input::Media(MediaEvent::Closed {
             path: PathId::from_bits(path),
@@ -312,6 +330,15 @@ enum Entry {
     },
     Silent {
         path: u64,
+    },
+    PlayEnded {
+        path: u64,
+        play: u32,
+    },
+    Digit {
+        path: u64,
+        digit: char,
+        duration_ms: u32,
     },
     Closed {
         path: u64,
@@ -389,12 +416,23 @@ impl Entry {
                 path: path.to_bits(),
                 report: report.clone(),
             }),
-            MediaEvent::PlayEnded { .. }
-            | MediaEvent::RecordClosed { .. }
+            MediaEvent::PlayEnded { path, play } => Some(Self::PlayEnded {
+                path: path.to_bits(),
+                play: play.0,
+            }),
+            MediaEvent::Dtmf {
+                path,
+                digit,
+                duration_ms,
+            } => Some(Self::Digit {
+                path: path.to_bits(),
+                digit: *digit,
+                duration_ms: *duration_ms,
+            }),
+            MediaEvent::RecordClosed { .. }
             | MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
-            | MediaEvent::Rejected { .. }
-            | MediaEvent::Dtmf { .. } => None,
+            | MediaEvent::Rejected { .. } => None,
         }
     }
 }
@@ -552,27 +590,5 @@ impl Start {
             silence: self.silence_ms.map(Duration::from_millis),
             keepalive: Duration::from_millis(self.keepalive_ms),
         }
-    }
-}
-
-/// SHA-256 over effects, in their order.
-#[derive(Default)]
-struct EffectDigest(Sha256);
-
-impl EffectDigest {
-    fn add(&mut self, effects: &[Effect]) {
-        for effect in effects {
-            self.0.update(format!("{effect:?}\n"));
-        }
-    }
-
-    fn so_far(&self) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(64);
-        for byte in self.0.clone().finalize() {
-            // Writing to a String cannot fail.
-            write!(text, "{byte:02x}").unwrap_or_default();
-        }
-        text
     }
 }

@@ -104,7 +104,10 @@ impl Office {
             Effect::Dial { .. }
             | Effect::Ring { .. }
             | Effect::EarlyMedia { .. }
-            | Effect::Answer { .. }
+            | Effect::PickUp { .. }
+            | Effect::Connect { .. }
+            | Effect::Play { .. }
+            | Effect::StopPlaying { .. }
             | Effect::HangUp { .. }
             | Effect::Emit(_) => None,
         });

@@ -167,7 +167,9 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
             }
             vec![Effect::Send(transmit)]
         }
-        other @ (Effect::Resolve { .. } | Effect::CloseCalls { .. }) => vec![other],
+        other @ (Effect::Play(_) | Effect::Resolve { .. } | Effect::CloseCalls { .. }) => {
+            vec![other]
+        }
     }
 }
 

@@ -13,7 +13,7 @@ mod write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use direction::Direction;
-pub use write::{Local, answer_from, offer_again, offer_from, own_answer, own_offer};
+pub use write::{Local, VOICES, answer_from, offer_again, offer_from, own_answer, own_offer};
 
 use crate::codec::Format;
 use crate::payload::Payload;
@@ -156,6 +156,14 @@ impl Description {
         let is_shared = |format: &&Format| other.names(format);
         let shared = self.audio.formats.iter().filter(is_shared);
         shared.map(Format::payload).collect()
+    }
+
+    /// What is left of it once `answer` has left the rest out (RFC 3264 §6.1).
+    #[must_use]
+    pub fn narrowed_to(&self, answer: &Self) -> Self {
+        let mut narrowed = self.clone();
+        narrowed.audio.formats.retain(|format| answer.names(format));
+        narrowed
     }
 
     /// Whether both sides can speak without a translator.

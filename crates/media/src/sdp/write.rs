@@ -113,8 +113,8 @@ fn own_choice<'a>(codecs: &[Codec], offered: &'a Audio) -> Result<Vec<&'a Format
     Ok(std::iter::once(voice).chain(events).collect())
 }
 
-/// What we can translate from, and telephone events.
-const VOICES: [Codec; 5] = [
+/// What we can speak and translate ourselves, and telephone events.
+pub const VOICES: [Codec; 5] = [
     Codec::Pcma,
     Codec::Pcmu,
     Codec::G722,

@@ -9,6 +9,7 @@ use crate::effect::Target;
 use crate::event::Fact;
 use crate::ids::{AccountId, CallIds};
 use crate::input::{Failure, Origin};
+use crate::sound::PlayId;
 use crate::testing::{Laws, example};
 
 const START: Time = Time::from_secs(1_569_943_875);
@@ -21,6 +22,7 @@ struct Desk {
     laws: Laws,
     legs: BTreeMap<String, LegId>,
     ladder: Vec<String>,
+    last_play: PlayId,
 }
 
 impl Desk {
@@ -36,6 +38,7 @@ impl Desk {
             laws: Laws::new(),
             legs: BTreeMap::new(),
             ladder: Vec::new(),
+            last_play: PlayId::default(),
         }
     }
 
@@ -103,6 +106,16 @@ impl Desk {
         self.give(Input::HungUp { leg, cause });
     }
 
+    fn presses(&mut self, digit: char) {
+        let leg = self.leg("caller");
+        self.give(Input::Digit { leg, digit });
+    }
+
+    fn has_heard_it(&mut self) {
+        let (leg, play) = (self.leg("caller"), self.last_play);
+        self.give(Input::Played { leg, play });
+    }
+
     /// Time goes on, and every deadline on the way is met.
     fn passes(&mut self, seconds: u64) {
         let until = self.now + Duration::from_secs(seconds);
@@ -148,9 +161,20 @@ impl Desk {
             Effect::EarlyMedia { leg, from } => {
                 format!("{} hears {}", self.name(*leg), self.name(*from))
             }
-            Effect::Answer { leg, with } => {
-                format!("answer {} with {}", self.name(*leg), self.name(*with))
+            Effect::PickUp { leg, .. } => format!("pick up {}", self.name(*leg)),
+            Effect::Connect { leg, with } => {
+                format!("connect {} with {}", self.name(*leg), self.name(*with))
             }
+            Effect::Play {
+                leg,
+                play,
+                sounds,
+                times,
+            } => {
+                self.last_play = *play;
+                format!("play {sounds:?} to {} {times:?}", self.name(*leg))
+            }
+            Effect::StopPlaying { leg } => format!("stop playing to {}", self.name(*leg)),
             Effect::HangUp { leg, cause } => {
                 format!("hang up {}: {}", self.name(*leg), cause.name())
             }
@@ -216,4 +240,5 @@ const NUMBER: &str = "61298765432";
 
 mod answering;
 mod bounds;
+mod menus;
 mod outbound;

@@ -86,6 +86,11 @@ pub struct Numbering {
 }
 
 impl Numbering {
+    /// The country's ISO 3166 code.
+    pub fn country(&self) -> &'static str {
+        self.country.iso
+    }
+
     /// The rules of a country (ISO 3166), dialled from `area_code` when numbers may lack it.
     pub fn new(country: &str, area_code: Option<&str>) -> Option<Self> {
         let country = countries::country(country)?;

@@ -3,7 +3,9 @@
 mod fields;
 mod hangup;
 mod inbound_number;
+mod ivr;
 mod outbound;
+mod play_audio;
 mod user;
 
 use std::fmt::Debug;
@@ -171,6 +173,8 @@ macro_rules! objects {
 objects! {
     inbound_number::InboundNumber,
     user::RingUser,
+    play_audio::PlayAudio,
+    ivr::Ivr,
     hangup::HangUp,
     outbound::Outbound,
 }

@@ -116,7 +116,12 @@ impl Object for RingUser {
             (_, Moment::Left { cause, .. }) => Step::HangUp(cause),
             (
                 State::Outside | State::Ringing(_) | State::Talking,
-                Moment::Entered | Moment::Woken | Moment::Answered { .. } | Moment::Failed { .. },
+                Moment::Entered
+                | Moment::Woken
+                | Moment::Answered { .. }
+                | Moment::Failed { .. }
+                | Moment::Played { .. }
+                | Moment::Digit(_),
             ) => Step::Stay,
         }
     }

@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::event::{Event, Fact, GroupRef};
 use crate::ids::{CallId, LegId};
 use crate::input::Input;
+use crate::sound::PlayId;
 use crate::trigger::Trigger;
 
 /// Legs a call may have open at once, the caller's own not counted.
@@ -20,6 +21,10 @@ pub struct Laws {
     legs: BTreeMap<LegId, Leg>,
     calls: BTreeMap<CallId, Told>,
     ended_legs: BTreeSet<LegId>,
+    /// What is played to whom.
+    plays: BTreeMap<LegId, PlayId>,
+    /// Called legs that were connected with their caller.
+    connected: BTreeSet<LegId>,
     ended_calls: BTreeSet<CallId>,
     fold: Fold,
     rows: u64,
@@ -76,6 +81,11 @@ impl Laws {
         self.legs.keys().copied()
     }
 
+    /// What is being played, and to whom.
+    pub fn plays(&self) -> impl Iterator<Item = (LegId, PlayId)> + '_ {
+        self.plays.iter().map(|(leg, play)| (*leg, *play))
+    }
+
     /// Listed rows seen so far.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -108,10 +118,15 @@ impl Laws {
                     *answered = true;
                 }
             }
+            Input::Played { leg, play } if self.plays.get(leg) == Some(play) => {
+                self.plays.remove(leg);
+            }
             Input::Failed { leg, .. } | Input::HungUp { leg, .. } => self.leg_over(*leg),
             Input::Incoming { .. }
             | Input::Ringing { .. }
             | Input::Progress { .. }
+            | Input::Digit { .. }
+            | Input::Played { .. }
             | Input::Wake
             | Input::EndAll { .. } => {}
         }
@@ -144,6 +159,8 @@ impl Laws {
     }
 
     fn leg_over(&mut self, leg: LegId) {
+        self.plays.remove(&leg);
+        self.connected.remove(&leg);
         if self.legs.remove(&leg).is_some() {
             self.ended_legs.insert(leg);
         }
@@ -185,8 +202,16 @@ impl Laws {
                     "early media go from a ringing leg to a waiting caller".to_owned()
                 })
             }
-            Effect::Answer { leg, with } => self.answer(*leg, *with),
+            Effect::PickUp { leg, .. } => self.pick_up(*leg),
+            Effect::Connect { leg, with } => self.connect(*leg, *with),
+            Effect::Play { leg, play, .. } => self.play(*leg, *play),
+            Effect::StopPlaying { leg } => law(self.plays.remove(leg).is_some(), || {
+                "only what is played is stopped".to_owned()
+            }),
             Effect::HangUp { leg, .. } => {
+                law(!self.plays.contains_key(leg), || {
+                    "a play is stopped before its leg is hung up".to_owned()
+                })?;
                 // A leg that nobody has may be hung up again: it may have answered late.
                 self.leg_over(*leg);
                 Ok(())
@@ -216,14 +241,7 @@ impl Laws {
         law(open <= MAX_OPEN_LEGS, || format!("a call has {open} legs"))
     }
 
-    fn answer(&mut self, leg: LegId, with: LegId) -> Verdict {
-        law(
-            matches!(
-                self.legs.get(&with),
-                Some(Leg::Called { answered: true, .. })
-            ),
-            || "a caller is connected with a leg that answered".to_owned(),
-        )?;
+    fn pick_up(&mut self, leg: LegId) -> Verdict {
         match self.legs.get_mut(&leg) {
             Some(Leg::Caller { answered, .. }) if !*answered => {
                 *answered = true;
@@ -231,6 +249,42 @@ impl Laws {
             }
             Some(_) | None => Err("a caller is answered once, while there".to_owned()),
         }
+    }
+
+    fn connect(&mut self, leg: LegId, with: LegId) -> Verdict {
+        law(
+            matches!(
+                self.legs.get(&with),
+                Some(Leg::Called { answered: true, .. })
+            ),
+            || "a caller is connected with a leg that answered".to_owned(),
+        )?;
+        law(!self.plays.contains_key(&leg), || {
+            "who is connected hears the other side".to_owned()
+        })?;
+        law(self.connected.insert(with), || {
+            "a leg is connected once".to_owned()
+        })?;
+        match self.legs.get_mut(&leg) {
+            Some(Leg::Caller { answered, .. }) => {
+                *answered = true;
+                Ok(())
+            }
+            Some(_) | None => Err("a caller is connected while there".to_owned()),
+        }
+    }
+
+    fn play(&mut self, leg: LegId, play: PlayId) -> Verdict {
+        let answered = matches!(
+            self.legs.get(&leg),
+            Some(Leg::Caller { answered: true, .. })
+        );
+        law(answered, || {
+            "sounds are played to a caller who was answered and is there".to_owned()
+        })?;
+        law(self.plays.insert(leg, play) != Some(play), || {
+            "a play has a number of its own".to_owned()
+        })
     }
 
     fn event(&mut self, event: &Event) -> Verdict {
@@ -425,12 +479,15 @@ impl Told {
             .iter()
             .filter_map(|trigger| self.hooks.get(trigger))
             .sum();
-        law(self.stays == self.group_rows && self.stays == summaries, || {
-            format!(
-                "{} stays, {} rows of groups, {summaries} summaries",
-                self.stays, self.group_rows
-            )
-        })?;
+        law(
+            self.stays == self.group_rows && self.stays == summaries,
+            || {
+                format!(
+                    "{} stays, {} rows of groups, {summaries} summaries",
+                    self.stays, self.group_rows
+                )
+            },
+        )?;
         self.balanced(Trigger::UserInbound, Trigger::UserInboundCompleted)?;
         self.balanced(Trigger::UserOutbound, Trigger::UserOutboundCompleted)
     }

@@ -14,6 +14,7 @@ use crate::event::HangupCause;
 use crate::ids::{AccountId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin};
 use crate::plan::Plan;
+use crate::sound::PlayId;
 
 /// After this long without anything but wakes, every call has reached its greatest length.
 const LONGEST_CALL: Duration = Duration::from_hours(25);
@@ -191,11 +192,22 @@ impl Walker<'_> {
             .pick(&failures)
             .copied()
             .unwrap_or(Failure::Busy);
-        let input = match self.random.between(0, 9) {
+        let digits: Vec<char> = "0123456789*#AX".chars().collect();
+        let plays: Vec<(LegId, PlayId)> = self.laws.plays().collect();
+        let input = match self.random.between(0, 13) {
             0..=2 => Input::Ringing { leg },
             3 => Input::Progress { leg },
             4..=5 => Input::Answered { leg },
             6..=7 => Input::Failed { leg, failure },
+            8..=9 => Input::Digit {
+                leg,
+                digit: self.random.pick(&digits).copied().unwrap_or('0'),
+            },
+            10..=11 => {
+                let heard = self.random.pick(&plays).copied();
+                let (leg, play) = heard.unwrap_or((leg, PlayId(self.random.between(0, 9))));
+                Input::Played { leg, play }
+            }
             _ => Input::HungUp {
                 leg,
                 cause: HangupCause::Normal,
@@ -345,8 +357,20 @@ mod tests {
         check_bites("legs are left ringing", |effect| {
             usize::from(!matches!(effect, Effect::HangUp { .. }))
         });
-        check_bites("the caller is answered twice", |effect| {
-            1 + usize::from(matches!(effect, Effect::Answer { .. }))
+        check_bites("the caller is connected twice", |effect| {
+            1 + usize::from(matches!(effect, Effect::Connect { .. }))
+        });
+        check_bites("the caller is picked up twice", |effect| {
+            1 + usize::from(matches!(effect, Effect::PickUp { .. }))
+        });
+        check_bites("a play goes on under the conversation", |effect| {
+            usize::from(!matches!(effect, Effect::StopPlaying { .. }))
+        });
+        check_bites("a play begins twice", |effect| {
+            1 + usize::from(matches!(effect, Effect::Play { .. }))
+        });
+        check_bites("sounds are played to who was not picked up", |effect| {
+            usize::from(!matches!(effect, Effect::PickUp { .. }))
         });
         check_bites("a leg is dialled twice", |effect| {
             1 + usize::from(matches!(effect, Effect::Dial { .. }))

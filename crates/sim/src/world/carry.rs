@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clock::Time;
-use engine::{Effect, Input};
+use engine::{Effect, Input, Play};
 use media::{MediaEvent, PathId};
 use sip::{Destination, FlowId, Source, Transmit};
 
@@ -113,6 +113,16 @@ impl World {
             Effect::Media(command) => {
                 for (after, event) in self.shell.take(self.now, &command)? {
                     self.agenda.add(self.now + after, Happening::Media(event));
+                }
+                Ok(())
+            }
+            Effect::Play(Play {
+                path, play, times, ..
+            }) => {
+                if times == pbx::Times::Once {
+                    let after = millis(&mut self.random, 500, 8_000);
+                    let ended = Happening::Media(MediaEvent::PlayEnded { path, play });
+                    self.agenda.add(self.now + after, ended);
                 }
                 Ok(())
             }
@@ -316,6 +326,7 @@ impl World {
         match effect {
             Effect::Send(transmit) => put(&transmit.bytes),
             Effect::Media(_)
+            | Effect::Play(_)
             | Effect::Emit(_)
             | Effect::Resolve { .. }
             | Effect::CloseCalls { .. } => put(format!("{effect:?}").as_bytes()),

@@ -18,7 +18,7 @@ fn all_devices_ring_and_the_first_answer_wins() {
     desk.answers("1010-mobile");
     desk.check(&[
         "hang up 1010-desk: answered_elsewhere",
-        "answer caller with 1010-mobile",
+        "connect caller with 1010-mobile",
         "[1010 answered]",
     ]);
     desk.passes(3_600);

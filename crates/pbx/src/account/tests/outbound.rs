@@ -14,7 +14,7 @@ fn user_to_user_tells_both_stories() {
     ]);
     desk.answers("1011-desk");
     desk.check(&[
-        "answer caller with 1011-desk",
+        "connect caller with 1011-desk",
         "[1011 answered]",
         "[1010's call answered]",
     ]);
@@ -54,7 +54,7 @@ fn outbound_goes_by_the_first_trunk_as_it_wants_numbers() {
     desk.rings("carrier");
     desk.check(&["caller hears carrier"]);
     desk.answers("carrier");
-    desk.check(&["answer caller with carrier", "[1010's call answered]"]);
+    desk.check(&["connect caller with carrier", "[1010's call answered]"]);
     desk.hangs_up("carrier", HangupCause::Normal);
     desk.check(&[
         "hang up caller: normal",

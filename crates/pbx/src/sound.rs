@@ -1,0 +1,69 @@
+//! What a caller is to hear, by name: whoever plays it finds the audio. A call names sounds and
+//! waits for their end; it never holds one.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The most sounds of one play; what is over is left out.
+pub const MAX_SOUNDS_PER_PLAY: usize = 32;
+
+/// One play of a call, so that the end of an earlier one is not taken for it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct PlayId(pub u32);
+
+/// Something that can be played.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sound {
+    /// A spoken prompt, by its id.
+    Prompt(Arc<str>),
+    /// A number, spoken as one.
+    Number(u32),
+    /// Digits, spoken one by one.
+    Digits(String),
+    /// Music on hold.
+    Music,
+    /// A tone, as the account's country has it.
+    Tone(Tone),
+}
+
+/// A tone that tells the caller something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// It rings at the other end.
+    Ringback,
+    /// The other end is busy.
+    Busy,
+}
+
+/// How often sounds are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// Once; their end is told.
+    Once,
+    /// Over and over until they are stopped.
+    Forever,
+}
+
+/// The prompts that an object may be told to play: complete sentences, none of them a part of one.
+pub const ANNOUNCEMENTS: &[&str] = &[
+    "please-wait",
+    "thank-you",
+    "goodbye",
+    "call-recorded",
+    "call-may-be-recorded",
+    "error-not-in-service",
+    "error-cannot-complete",
+    "error-lines-busy",
+    "error-not-allowed",
+    "error-no-answer",
+    "error-busy",
+    "error-closed",
+    "error-problem",
+];
