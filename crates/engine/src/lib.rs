@@ -403,7 +403,16 @@ impl Engine {
                 play,
                 sounds,
                 times,
-            } => self.play(account, leg, play, sounds, times),
+            } => {
+                let play = self.path_of(leg).map(|path| Play {
+                    account,
+                    path,
+                    play: media::PlayId(play.0),
+                    sounds,
+                    times,
+                });
+                self.effects.extend(play.map(Effect::Play));
+            }
             pbx::Effect::StopPlaying { leg } => self.stop_playing(leg),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),

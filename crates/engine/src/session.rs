@@ -269,7 +269,7 @@ impl Engine {
             return Passed::Known(ours.clone());
         }
         let Some(other) = leg.other else {
-            return match self.answer_alone(id, offer) {
+            return match self.answer_alone(id, &offer) {
                 Some(answer) => Passed::Known(answer),
                 None => Passed::Refused(NOT_ACCEPTABLE_HERE),
             };

@@ -2,9 +2,9 @@
 
 use clock::Time;
 use media::{Command, Description, PathId, VOICES, own_answer};
-use pbx::{AccountId, CallId, HangupCause, LegId, PlayId, Sound, Times};
+use pbx::{CallId, HangupCause, LegId, PlayId};
 
-use crate::{Effect, Engine, Play, Work};
+use crate::{Effect, Engine, Work};
 
 impl Engine {
     /// Answers the caller on our own media. Who cannot be answered is lost.
@@ -36,37 +36,17 @@ impl Engine {
             return Some(ours.clone());
         }
         let offer = media.theirs.clone()?;
-        self.answer_alone(leg, offer)
+        self.answer_alone(leg, &offer)
     }
 
     /// Answers an offer of a leg that talks with nobody. What the answer leaves out is forgotten:
     /// whoever the leg is connected with later has to make do with the rest.
-    pub(crate) fn answer_alone(&mut self, leg: LegId, offer: Description) -> Option<Vec<u8>> {
-        let sdp = self.describe(leg, |local| own_answer(&VOICES, &offer, local))?;
+    pub(crate) fn answer_alone(&mut self, leg: LegId, offer: &Description) -> Option<Vec<u8>> {
+        let sdp = self.describe(leg, |local| own_answer(&VOICES, offer, local))?;
         let ours = Description::parse(&sdp).ok()?;
         self.legs.leg_mut(leg)?.media.theirs = Some(offer.narrowed_to(&ours));
         self.point(leg);
         Some(sdp)
-    }
-
-    /// Lets a leg hear sounds. Whoever has the audio finds it.
-    pub(crate) fn play(
-        &mut self,
-        account: AccountId,
-        leg: LegId,
-        play: PlayId,
-        sounds: Vec<Sound>,
-        times: Times,
-    ) {
-        if let Some(path) = self.path_of(leg) {
-            self.effects.push(Effect::Play(Play {
-                account,
-                path,
-                play: media::PlayId(play.0),
-                sounds,
-                times,
-            }));
-        }
     }
 
     /// Ends what is played to a leg.
@@ -95,7 +75,7 @@ impl Engine {
         }
     }
 
-    fn path_of(&self, leg: LegId) -> Option<PathId> {
+    pub(crate) fn path_of(&self, leg: LegId) -> Option<PathId> {
         Some(self.legs.leg(leg)?.media.port?.path)
     }
 }
