@@ -242,3 +242,4 @@ mod answering;
 mod bounds;
 mod menus;
 mod outbound;
+mod ring_group;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::document::Draft;
 use super::problem::{Problem, Severity};
 use super::text::{is_word, name_complaint, nearest};
+use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
 use crate::number::{E164, Numbering};
 use crate::objects::{AnyObject, Outbound, RingUser};
@@ -37,6 +38,10 @@ pub(crate) struct Compiler<'a> {
     /// The object that is being compiled: its position and the path of its settings.
     pub(super) node: NodeIndex,
     pub(super) settings_path: String,
+    /// What people call it; `flow/object` when nobody has said.
+    pub(super) object_name: String,
+    /// Names of queues and ring groups, each with the path of its object.
+    pub(super) groups: BTreeMap<GroupRef, String>,
     pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
 }
 
@@ -113,6 +118,8 @@ impl<'a> Compiler<'a> {
             users: Vec::new(),
             node: NodeIndex(0),
             settings_path: String::new(),
+            object_name: String::new(),
+            groups: BTreeMap::new(),
             claimed: BTreeMap::new(),
         }
     }
@@ -255,6 +262,41 @@ impl Compiler<'_> {
             format!("`{number}` is no user's internal number{hint}"),
         );
         None
+    }
+
+    /// That user as told to the outside.
+    pub(crate) fn user_ref(&self, index: UserIndex) -> Option<UserRef> {
+        self.users.get(index.0).map(|user| user.who.clone())
+    }
+
+    /// The number outside that a setting names.
+    pub(crate) fn number(&mut self, setting: &str, text: &str) -> Option<E164> {
+        let number = self.numbering.normalise(text);
+        if number.is_none() {
+            self.fault(setting, not_a_number(text));
+        }
+        number
+    }
+
+    /// The object as a queue or ring group: rows are searched by its name, so that no other of
+    /// its kind may have it.
+    pub(crate) fn group(&mut self, kind: GroupKind) -> Option<GroupRef> {
+        let path = self.settings_path.replace(".settings", ".name");
+        if let Some(complaint) = name_complaint(&self.object_name) {
+            self.error(path, complaint);
+            return None;
+        }
+        let name = self.object_name.as_str().into();
+        let group = GroupRef { kind, name };
+        if let Some(other) = self.groups.insert(group.clone(), path.clone()) {
+            let rule = format!(
+                "`{}` is the name at {other} too, and rows are searched by it: rename one",
+                group.name
+            );
+            self.error(path, rule);
+            return None;
+        }
+        Some(group)
     }
 
     /// Takes numbers for the object: calls to them begin here.

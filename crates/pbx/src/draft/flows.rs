@@ -59,6 +59,11 @@ impl Compiler<'_> {
             let path = format!("{path}.objects[{index}]");
             self.id(&format!("{path}.id"), &object.id, &mut ids);
             let kind = self.kind(&path, &object.kind);
+            self.object_name = if object.name.is_empty() {
+                format!("{}/{}", flow.id, object.id)
+            } else {
+                object.name.clone()
+            };
             let node = kind.and_then(|kind| self.object(&path, kind, object, nodes));
             sites.push(Site {
                 path,

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::MAX_MEMBERS;
 use crate::draft::nearest;
 
 /// One setting of a kind of object.
@@ -45,6 +46,8 @@ pub enum Shape {
     User,
     /// Telephone numbers of the account.
     Numbers,
+    /// Users and numbers outside.
+    Members,
 }
 
 impl Shape {
@@ -63,6 +66,17 @@ impl Shape {
             }
             Self::User => (!value.is_string())
                 .then(|| "must be a user's internal number in quotes, such as \"1010\"".to_owned()),
+            Self::Members => {
+                let fits = value.as_array().is_some_and(|list| {
+                    (1..=MAX_MEMBERS).contains(&list.len()) && list.iter().all(Value::is_object)
+                });
+                (!fits).then(|| {
+                    format!(
+                        "must be a list of 1 to {MAX_MEMBERS} members, such as \
+                         [{{\"user\": \"1010\"}}, {{\"number\": \"+61298765432\"}}]"
+                    )
+                })
+            }
             Self::Numbers => {
                 let texts = value
                     .as_array()

@@ -6,6 +6,7 @@ mod inbound_number;
 mod ivr;
 mod outbound;
 mod play_audio;
+mod ring_group;
 mod user;
 
 use std::fmt::Debug;
@@ -19,6 +20,7 @@ use crate::event::HangupCause;
 pub(crate) use fields::complaints;
 pub use fields::{Field, Need, Shape};
 pub(crate) use outbound::Outbound;
+use ring_group::MAX_MEMBERS;
 pub(crate) use user::RingUser;
 
 /// A node kind of the call flow.
@@ -173,6 +175,7 @@ macro_rules! objects {
 objects! {
     inbound_number::InboundNumber,
     user::RingUser,
+    ring_group::RingGroup,
     play_audio::PlayAudio,
     ivr::Ivr,
     hangup::HangUp,

@@ -15,6 +15,7 @@ fn sample(shape: Shape) -> Value {
         Shape::Whole { least, .. } => json!(least),
         Shape::Choice(words) => json!(words.first()),
         Shape::User => json!("1011"),
+        Shape::Members => json!([{"user": "1011"}, {"number": "+61298760000"}]),
         Shape::Numbers => json!(["+61298760000"]),
     }
 }

@@ -173,6 +173,18 @@ fn settings(fields: &[Field], flow: u32, users: u32, random: &mut Random) -> Map
     settings
 }
 
+/// Users of the account in their order, and a number outside now and then.
+fn members(users: u32, random: &mut Random) -> Value {
+    let first = random.between(0, users.saturating_sub(1));
+    let mut members: Vec<Value> = (first..users)
+        .map(|user| json!({"user": format!("10{user:02}"), "delay_seconds": random.between(0, 9)}))
+        .collect();
+    if random.percent(30) {
+        members.push(json!({"number": "+61400000001"}));
+    }
+    members.into()
+}
+
 fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
     match shape {
         Shape::Whole { least, most } => json!(random.between(least, most.min(least + 60))),
@@ -181,6 +193,7 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
             "10{:02}",
             random.between(0, users.saturating_sub(1))
         )),
+        Shape::Members => members(users, random),
         Shape::Numbers => json!([format!("+6129876543{flow}")]),
     }
 }
