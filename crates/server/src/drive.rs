@@ -478,7 +478,7 @@ impl Core {
                 }
             }
             Effect::Media(command) => self.commands.push(command),
-            Effect::Play(play) => self.commands.push(self.sounds.command(play, &self.engine)),
+            Effect::Play(play) => self.commands.push(self.sounds.command(&play, &self.engine)),
             Effect::Emit(event) => self.events.push(event),
             Effect::Resolve {
                 token,

@@ -249,19 +249,8 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         Entry::Silent { path } => Input::Media(MediaEvent::Silent {
             path: PathId::from_bits(path),
         }),
-        Entry::PlayEnded { path, play } => Input::Media(MediaEvent::PlayEnded {
-            path: PathId::from_bits(path),
-            play: PlayId(play),
-        }),
-        Entry::Digit {
-            path,
-            digit,
-            duration_ms,
-        } => Input::Media(MediaEvent::Dtmf {
-            path: PathId::from_bits(path),
-            digit,
-            duration_ms,
-        }),
+        Entry::PlayEnded { path, play } => play_ended(path, play),
+        Entry::Digit { path, digit } => key_pressed(path, digit),
         Entry::Closed { path, report } => Input::Media(MediaEvent::Closed {
             path: PathId::from_bits(path),
             report,
@@ -301,6 +290,22 @@ fn plan_of(
 }
 
 /// A line of the file.
+fn play_ended(path: u64, play: u32) -> Input<'static> {
+    Input::Media(MediaEvent::PlayEnded {
+        path: PathId::from_bits(path),
+        play: PlayId(play),
+    })
+}
+
+/// The engine does not ask how long a key was held.
+fn key_pressed(path: u64, digit: char) -> Input<'static> {
+    Input::Media(MediaEvent::Dtmf {
+        path: PathId::from_bits(path),
+        digit,
+        duration_ms: 0,
+    })
+}
+
 #[derive(Serialize, Deserialize)]
 struct Line<E> {
     /// Microseconds since the epoch.
@@ -338,7 +343,6 @@ enum Entry {
     Digit {
         path: u64,
         digit: char,
-        duration_ms: u32,
     },
     Closed {
         path: u64,
@@ -420,14 +424,9 @@ impl Entry {
                 path: path.to_bits(),
                 play: play.0,
             }),
-            MediaEvent::Dtmf {
-                path,
-                digit,
-                duration_ms,
-            } => Some(Self::Digit {
+            MediaEvent::Dtmf { path, digit, .. } => Some(Self::Digit {
                 path: path.to_bits(),
                 digit: *digit,
-                duration_ms: *duration_ms,
             }),
             MediaEvent::RecordClosed { .. }
             | MediaEvent::FirstPacket { .. }

@@ -42,7 +42,7 @@ impl Sounds {
     }
 
     /// The media threads' part of a play.
-    pub fn command(&mut self, play: Play, engine: &Engine) -> Command {
+    pub fn command(&mut self, play: &Play, engine: &Engine) -> Command {
         let plan = engine.plan(play.account);
         let country = plan.map_or("", |plan| plan.numbering.country());
         Command::Play {
