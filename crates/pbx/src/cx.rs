@@ -10,7 +10,7 @@ use std::time::Duration;
 use clock::Time;
 
 use crate::attempt::{AttemptId, Party};
-use crate::core::{Core, Destination};
+use crate::core::{Core, Destination, Identity};
 use crate::event::{Fact, HangupCause, UserRef};
 use crate::input::Failure;
 use crate::number::E164;
@@ -130,6 +130,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// What the caller dialled.
     pub(crate) fn dialled(&self) -> &Destination {
         &self.core.destination
+    }
+
+    /// Who calls, by number.
+    pub(crate) fn caller(&self) -> &Identity {
+        &self.core.caller.identity
     }
 
     /// The instant of this moment.

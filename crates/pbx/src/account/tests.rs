@@ -240,6 +240,7 @@ const NUMBER: &str = "61298765432";
 
 mod answering;
 mod bounds;
+mod caller_filter;
 mod menus;
 mod outbound;
 mod ring_group;

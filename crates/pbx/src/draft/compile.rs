@@ -1,7 +1,7 @@
 //! From draft to plan: every part is checked even when another is wrong, so that one try tells
 //! all there is to mend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -276,6 +276,19 @@ impl Compiler<'_> {
             self.fault(setting, not_a_number(text));
         }
         number
+    }
+
+    /// The numbers outside that a setting lists, unless one of them is none.
+    pub(crate) fn outside_numbers(
+        &mut self,
+        setting: &str,
+        texts: &[String],
+    ) -> Option<BTreeSet<E164>> {
+        let texts = texts.iter().enumerate();
+        let numbers: Vec<_> = texts
+            .map(|(place, text)| self.number(&format!("{setting}[{place}]"), text))
+            .collect();
+        numbers.into_iter().collect()
     }
 
     /// The object as a queue or ring group: rows are searched by its name, so that no other of

@@ -1,5 +1,6 @@
 //! The objects of the call flow: one file each, and one line in the registry below.
 
+mod caller_filter;
 mod fields;
 mod hangup;
 mod inbound_number;
@@ -178,6 +179,7 @@ objects! {
     ring_group::RingGroup,
     play_audio::PlayAudio,
     ivr::Ivr,
+    caller_filter::CallerFilter,
     hangup::HangUp,
     outbound::Outbound,
 }
