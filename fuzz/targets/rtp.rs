@@ -23,7 +23,7 @@ const SOURCES: [([u8; 4], u16); 4] = [
 fuzz_target!(|bytes: &[u8]| {
     let mut leg = Leg::new(PathId::new(ThreadId(0), 1, 0), Time::ZERO);
     leg.set_remote(Time::ZERO, remote());
-    leg.set_outgoing(PayloadMap::of(&[(101, 96)]));
+    leg.set_onward(PayloadMap::of(&[(101, 96)]));
     leg.watch(Time::ZERO, Some(Duration::from_secs(1)));
     let (mut now, mut events, mut rest) = (Time::ZERO, Vec::new(), bytes);
     let (mut given, mut reports) = (0, 0);
