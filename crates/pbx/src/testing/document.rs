@@ -54,6 +54,14 @@ pub fn example() -> Draft {
 
 /// A draft that compiles, with every kind of object, in any arrangement.
 pub fn random_draft(random: &mut Random) -> Draft {
+    random_draft_of(|_| true, random)
+}
+
+/// A draft that compiles, of those kinds of object that are wanted.
+pub fn random_draft_of(is_wanted: impl Fn(&Kind) -> bool, random: &mut Random) -> Draft {
+    let kinds: Vec<&Kind> = offered()
+        .filter(|kind| kind.palette != Palette::Entry && is_wanted(kind))
+        .collect();
     let mut draft = example();
     let users = random.between(1, 5);
     draft.limits = limits(random);
@@ -62,7 +70,7 @@ pub fn random_draft(random: &mut Random) -> Draft {
         .map(|index| trunk(index, random))
         .collect();
     draft.flows = (0..random.between(1, 3))
-        .map(|index| flow(index, users, random))
+        .map(|index| flow(index, users, &kinds, random))
         .collect();
     draft.webhooks.clear();
     draft
@@ -118,12 +126,9 @@ fn trunk(index: u32, random: &mut Random) -> Trunk {
 
 /// One entry, then objects of random kinds. An exit that may be taken at once leads forward
 /// only, so that there is no circle; one that comes after a wait may lead anywhere.
-fn flow(index: u32, users: u32, random: &mut Random) -> Flow {
-    let kinds: Vec<&Kind> = offered()
-        .filter(|kind| kind.palette != Palette::Entry)
-        .collect();
+fn flow(index: u32, users: u32, kinds: &[&Kind], random: &mut Random) -> Flow {
     let entry = offered().find(|kind| kind.palette == Palette::Entry);
-    let drawn = (0..random.between(1, 6)).filter_map(|_| random.pick(&kinds).copied());
+    let drawn = (0..random.between(1, 6)).filter_map(|_| random.pick(kinds).copied());
     let chosen: Vec<&Kind> = entry.into_iter().chain(drawn.collect::<Vec<_>>()).collect();
     let count = chosen.len();
     let objects = chosen.into_iter().enumerate().map(|(place, kind)| {

@@ -6,7 +6,7 @@ mod laws;
 mod random;
 mod walk;
 
-pub use document::{example, random_draft};
+pub use document::{example, random_draft, random_draft_of};
 pub use laws::Laws;
 pub use random::Random;
 pub use walk::{Walked, walk};

@@ -250,7 +250,9 @@ impl Told {
         let is_answer = |event: &&Event| {
             matches!(
                 event.fact,
-                Fact::UserAnswered { .. } | Fact::OutboundAnswered { .. }
+                Fact::UserAnswered { .. }
+                    | Fact::OutboundAnswered { .. }
+                    | Fact::GroupAnswered { .. }
             )
         };
         self.events.iter().find(is_answer).map(|event| event.at)
