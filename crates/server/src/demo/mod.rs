@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::ladder::Who;
@@ -34,9 +35,15 @@ use crate::settings::{Hooks, Http, Listen, Settings, Sip};
 
 /// Runs the demo. With `keep` the server stays until Ctrl-C.
 pub fn run(keep: bool) -> anyhow::Result<()> {
+    // Before there is a folder, so that no signal can leave it behind.
+    let watch = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let told = watch.block_on(async { Told::listen() })?;
     let folder = Folder::create(keep)?;
+    let interrupted = watch.spawn(interrupted(told, folder.path.clone()));
     let server = serve::start(&settings(&folder)?)?;
-    let interrupted = server.runtime().spawn(interrupted(folder.path.clone()));
     let outcome = play(&server, &folder, &interrupted);
     let stopped = server.stop(Duration::ZERO);
     drop(folder);
@@ -45,8 +52,8 @@ pub fn run(keep: bool) -> anyhow::Result<()> {
 
 /// Ends the process when it is told to while calls are played: the folder goes, the rest is not
 /// worth finishing.
-async fn interrupted(folder: PathBuf) -> anyhow::Result<()> {
-    Told::listen()?.wait().await;
+async fn interrupted(mut told: Told, folder: PathBuf) -> anyhow::Result<()> {
+    told.wait().await;
     remove(&folder);
     std::process::exit(INTERRUPTED)
 }
