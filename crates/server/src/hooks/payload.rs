@@ -53,15 +53,100 @@ struct Body<'a> {
     through: Option<Through<'a>>,
 }
 
+/// The summary of a stay in a queue or ring group. The user is null when no user answered.
+#[derive(Serialize)]
+struct Summary<'a> {
+    r#type: &'static str,
+    unique_call_id: String,
+    caller_id: Option<&'a str>,
+    caller_name: Option<&'a str>,
+    dest_number: &'a str,
+    user_name: Option<&'a str>,
+    user_number: Option<&'a str>,
+    call_start_at: Stamp,
+    #[serde(flatten)]
+    connection: Connection,
+    #[serde(flatten)]
+    durations: Durations,
+    #[serde(flatten)]
+    group: Group<'a>,
+    status: Status,
+}
+
+/// Where the call stayed, under the key of its kind.
+#[derive(Serialize)]
+enum Group<'a> {
+    #[serde(rename = "queue_name")]
+    Queue(&'a str),
+    #[serde(rename = "ring_group_name")]
+    RingGroup(&'a str),
+}
+
+/// Whether a member of the queue or ring group answered.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Answered,
+    Abandoned,
+}
+
 /// The body that tells `facts`, or nothing for a trigger that no fact fires yet.
 pub fn render(facts: &HookFacts) -> Option<Vec<u8>> {
-    let connection = Some(Connection {
+    match facts.trigger {
+        Trigger::QueueCall | Trigger::RingGroupCall => render_summary(facts),
+        Trigger::UserInbound
+        | Trigger::UserInboundAnswered
+        | Trigger::UserInboundCompleted
+        | Trigger::UserOutbound
+        | Trigger::UserOutboundAnswered
+        | Trigger::UserOutboundCompleted
+        | Trigger::Voicemail
+        | Trigger::RecordingInbound
+        | Trigger::RecordingOutbound => render_user_call(facts),
+    }
+}
+
+fn render_summary(facts: &HookFacts) -> Option<Vec<u8>> {
+    let group = match (&facts.queue_name, &facts.ring_group_name) {
+        (Some(queue), _) => Group::Queue(queue),
+        (None, group) => Group::RingGroup(group.as_deref()?),
+    };
+    let user = facts.user.as_ref();
+    let summary = Summary {
+        r#type: facts.trigger.name(),
+        unique_call_id: facts.call.to_string(),
+        caller_id: facts.caller_id.as_deref(),
+        caller_name: facts.caller_name.as_deref(),
+        dest_number: &facts.dest_number,
+        user_name: user.map(|user| &*user.name),
+        user_number: user.map(|user| &*user.number),
+        call_start_at: Stamp(facts.call_start_at),
+        connection: connection(facts),
+        durations: durations(facts),
+        group,
+        status: match facts.connected_at {
+            Some(_) => Status::Answered,
+            None => Status::Abandoned,
+        },
+    };
+    serde_json::to_vec(&summary).ok()
+}
+
+fn connection(facts: &HookFacts) -> Connection {
+    Connection {
         connected_at: facts.connected_at.map(Stamp),
-    });
-    let durations = Some(Durations {
+    }
+}
+
+fn durations(facts: &HookFacts) -> Durations {
+    Durations {
         call_duration: facts.call_duration_seconds,
         conversation_duration: facts.conversation_duration_seconds,
-    });
+    }
+}
+
+fn render_user_call(facts: &HookFacts) -> Option<Vec<u8>> {
+    let (connection, durations) = (Some(connection(facts)), Some(durations(facts)));
     let through = Some(Through {
         queue_name: facts.queue_name.as_deref(),
         ring_group_name: facts.ring_group_name.as_deref(),
@@ -112,6 +197,7 @@ mod tests {
 
     fn facts(trigger: Trigger) -> HookFacts {
         let start = Time::from_millis(1_569_943_875_000);
+        let is_queue = trigger == Trigger::QueueCall;
         HookFacts {
             trigger,
             account: AccountId(1),
@@ -124,8 +210,8 @@ mod tests {
                 number: "1010".into(),
                 name: "John Smith".into(),
             }),
-            queue_name: None,
-            ring_group_name: Some("Sales".into()),
+            queue_name: is_queue.then(|| "Sales".into()),
+            ring_group_name: (!is_queue).then(|| "Sales".into()),
             call_start_at: start,
             connected_at: Some(Time::from_millis(1_569_943_880_250)),
             call_duration_seconds: 65,
@@ -179,6 +265,40 @@ mod tests {
             keys.sort_unstable();
             assert_eq!(keys, expect, "{trigger:?}");
             assert_eq!(value["type"], trigger.name());
+        }
+    }
+
+    #[test]
+    fn a_summary_has_the_keys_of_its_kind_and_a_status() {
+        const SUMMARY: [&str; 5] = [
+            "caller_name",
+            "connected_at",
+            "call_duration",
+            "conversation_duration",
+            "status",
+        ];
+        for (trigger, name) in [
+            (Trigger::QueueCall, "queue_name"),
+            (Trigger::RingGroupCall, "ring_group_name"),
+        ] {
+            let mut told = facts(trigger);
+            let value = body(&told);
+            let mut expect = [&BASE[..], &SUMMARY, &[name]].concat();
+            expect.sort_unstable();
+            let mut keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+            keys.sort_unstable();
+            assert_eq!(keys, expect);
+            assert_eq!(
+                (&value[name], &value["status"]),
+                (&"Sales".into(), &"answered".into())
+            );
+            (told.user, told.connected_at) = (None, None);
+            let value = body(&told);
+            assert_eq!(
+                (&value["user_name"], &value["connected_at"]),
+                (&Value::Null, &Value::Null)
+            );
+            assert_eq!(value["status"], "abandoned");
         }
     }
 

@@ -19,5 +19,6 @@ mod outbound;
 mod process;
 mod registration;
 mod replay;
+mod ring_group;
 mod streams;
 mod webhooks;

@@ -20,6 +20,9 @@ pub(crate) const JOHNS_NUMBER: &str = "61298765432";
 /// A number that leads to a flow whose only object hangs up, busy.
 pub(crate) const BUSY_NUMBER: &str = "61298765433";
 
+/// A number that rings the group `Sales`: John and Ann together for 3 s, then busy.
+pub(crate) const SALES_NUMBER: &str = "61298765434";
+
 /// A webhook endpoint of the account.
 pub(crate) struct Endpoint {
     pub(crate) name: &'static str,
@@ -152,4 +155,10 @@ const FLOWS: &str = r#"flows:
     objects:
       - {id: in, kind: inbound_number, name: Engaged line, at: [0, 0], settings: {numbers: ["+61298765433"]}, exits: {next: busy}}
       - {id: busy, kind: hangup, name: Busy, at: [320, 0], settings: {cause: busy}}
+  - id: sales
+    name: Sales
+    objects:
+      - {id: in, kind: inbound_number, name: Sales line, at: [0, 0], settings: {numbers: ["+61298765434"]}, exits: {next: group}}
+      - {id: group, kind: ring_group, name: Sales, at: [320, 0], settings: {members: [{user: "1010"}, {user: "1020"}], ring_seconds: 3}, exits: {no_answer: busy, busy: busy}}
+      - {id: busy, kind: hangup, name: Busy, at: [640, 0], settings: {cause: busy}}
 "#;

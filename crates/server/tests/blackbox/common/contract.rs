@@ -47,6 +47,20 @@ const USER_HOOK: &[(&str, Kind)] = &[
     ("call_start_at", Kind::Instant),
 ];
 
+/// The summary of a stay in a ring group.
+const RING_GROUP_HOOK: &[(&str, Kind)] = &[
+    ("type", Kind::Text),
+    ("unique_call_id", Kind::CallId),
+    ("caller_id", Kind::TextOrNull),
+    ("caller_name", Kind::TextOrNull),
+    ("dest_number", Kind::Text),
+    ("user_name", Kind::TextOrNull),
+    ("user_number", Kind::TextOrNull),
+    ("call_start_at", Kind::Instant),
+    ("ring_group_name", Kind::Text),
+    ("status", Kind::Text),
+];
+
 /// What the way in adds.
 const INBOUND: &[(&str, Kind)] = &[
     ("queue_name", Kind::TextOrNull),
@@ -77,6 +91,7 @@ pub(crate) fn check_hook(body: &Value) {
         "user_outbound" => &[USER_HOOK],
         "user_outbound_answered" => &[USER_HOOK, ANSWERED],
         "user_outbound_completed" => &[USER_HOOK, COMPLETED],
+        "ring_group_call" => &[RING_GROUP_HOOK, COMPLETED],
         other => panic!("no such trigger: {other}"),
     };
     check_fields(body, &parts.concat());
@@ -141,7 +156,10 @@ pub(crate) fn check_error(body: &Value, status: u16) {
 /// is answered at most once and ends exactly once, last.
 pub(crate) fn check_order(bodies: &[Value]) {
     let mut attempts: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for body in bodies {
+    let of_users = bodies
+        .iter()
+        .filter(|body| text(body, "type").starts_with("user_"));
+    for body in of_users {
         let kind = text(body, "type");
         let side = if kind.starts_with("user_inbound") {
             "user_inbound"
