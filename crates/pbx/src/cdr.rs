@@ -20,7 +20,7 @@ use stay::Stay;
 /// What an event changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Write this row over the one with the same `(call, user_number, side)`.
+    /// Write this row of a user. It is told once, when the call has ended, and never changes.
     Row(UserCall),
     /// Write this row of a queue or a ring group. It is told once, and never changes.
     GroupRow(GroupCall),
@@ -83,8 +83,6 @@ pub struct UserCall {
     pub call_duration_seconds: u32,
     /// Talk of all attempts, whole seconds.
     pub conversation_duration_seconds: u32,
-    /// True only once the call has ended: then the row never changes again.
-    pub listed: bool,
 }
 
 /// What a webhook body is made of; `server` renders exactly the keys the trigger has.
@@ -259,8 +257,7 @@ impl OpenCall {
             return self.apply_beside_users(event);
         };
         let key = (side, Arc::clone(&user.number));
-        let news = !self.stories.contains_key(&key);
-        if news && !matches!(step, StoryStep::Start { .. }) {
+        if !self.stories.contains_key(&key) && !matches!(step, StoryStep::Start { .. }) {
             return Vec::new();
         }
         let story = self
@@ -268,16 +265,8 @@ impl OpenCall {
             .entry(key)
             .or_insert_with(|| Story::new(user.clone(), event.at));
         story.apply(step, event.at);
-        let mut changes = Vec::with_capacity(2);
-        // A row is there from the start; what it says meanwhile nobody is shown.
-        if news {
-            changes.extend(
-                self.row(side, &user.number, event, Listed::No)
-                    .map(Change::Row),
-            );
-        }
-        changes.extend(self.hook(side, &user.number, event).map(Change::Hook));
-        changes
+        let hook = self.hook(side, &user.number, event);
+        hook.map(Change::Hook).into_iter().collect()
     }
 
     /// What is no user's story: stays and components.
@@ -334,17 +323,10 @@ impl OpenCall {
         }
     }
 
-    fn row(
-        &self,
-        side: Side,
-        number: &Arc<str>,
-        event: &Event,
-        listed: Listed,
-    ) -> Option<UserCall> {
-        let story = self.stories.get(&(side, Arc::clone(number)))?;
-        Some(UserCall {
+    fn row(&self, side: Side, story: &Story, call: CallId) -> UserCall {
+        UserCall {
             account: self.account,
-            call: event.call,
+            call,
             kind: UserCallKind::of(side, story.connected_at),
             caller_id: self.caller_id.clone(),
             caller_name: self.caller_name.clone(),
@@ -356,8 +338,7 @@ impl OpenCall {
             ended_at: story.ended_at,
             call_duration_seconds: whole_seconds(story.call_duration),
             conversation_duration_seconds: whole_seconds(story.conversation_duration),
-            listed: listed == Listed::Yes,
-        })
+        }
     }
 
     fn hook(&self, side: Side, number: &Arc<str>, event: &Event) -> Option<HookFacts> {
@@ -388,9 +369,9 @@ impl OpenCall {
         }
         let stay = self.stay.take();
         let group_row = stay.map(|stay| Change::GroupRow(self.group_row(stay, event)));
-        let keys = self.stories.keys();
-        keys.filter_map(|(side, number)| self.row(*side, number, event, Listed::Yes))
-            .map(Change::Row)
+        let stories = self.stories.iter();
+        stories
+            .map(|((side, _), story)| Change::Row(self.row(*side, story, event.call)))
             .chain(group_row)
             .collect()
     }
@@ -547,13 +528,6 @@ impl UserCallKind {
             Self::UserOutboundUnanswered => "user_outbound_unanswered",
         }
     }
-}
-
-/// Whether the API shows a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Listed {
-    No,
-    Yes,
 }
 
 fn whole_seconds(duration: Duration) -> u32 {

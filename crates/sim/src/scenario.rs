@@ -312,9 +312,7 @@ impl Scenario {
             let mut fold = Fold::new();
             let changes = told.events.iter().flat_map(|event| fold.apply(event));
             for change in changes {
-                if let Change::Row(row) = change
-                    && row.listed
-                {
+                if let Change::Row(row) = change {
                     let _written = writeln!(text, "{}", row_line(&row));
                 }
             }

@@ -135,6 +135,7 @@ impl Call {
     }
 
     fn row(&self, kind: UserCallKind, user: UserRef) -> UserCall {
+        let instant = Some(self.start());
         UserCall {
             account: ACCOUNT,
             call: self.id(),
@@ -145,11 +146,10 @@ impl Call {
             user_name: user.name,
             user_number: user.number,
             call_start_at: self.start(),
-            connected_at: None,
-            ended_at: None,
+            connected_at: instant,
+            ended_at: instant,
             call_duration_seconds: 0,
             conversation_duration_seconds: 0,
-            listed: false,
         }
     }
 
@@ -173,7 +173,6 @@ impl Call {
                 ringing,
             ],
         );
-        batch.rows.extend(self.rows());
     }
 
     fn rows(&self) -> [UserCall; 2] {
@@ -187,11 +186,6 @@ impl Call {
         let user = self.user(0);
         let outbound = Fact::OutboundAnswered { user };
         self.tell(batch, [Fact::UserAnswered { user: self.user(1) }, outbound]);
-        let connected_at = Some(self.start());
-        batch.rows.extend(self.rows().map(|row| UserCall {
-            connected_at,
-            ..row
-        }));
     }
 
     fn ends(&self, batch: &mut Batch) {
@@ -206,14 +200,7 @@ impl Call {
                 Fact::Ended { cause },
             ],
         );
-        let (connected_at, ended_at) = (Some(self.start()), Some(self.start()));
-        let listed = |row| UserCall {
-            connected_at,
-            ended_at,
-            listed: true,
-            ..row
-        };
-        batch.rows.extend(self.rows().map(listed));
+        batch.rows.extend(self.rows());
         batch.deliveries.push(NewDelivery {
             account: ACCOUNT,
             endpoint: "crm".into(),

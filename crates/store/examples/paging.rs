@@ -130,7 +130,6 @@ fn row(user: u64, number: u64) -> UserCall {
         ended_at: Some(start),
         call_duration_seconds: 65,
         conversation_duration_seconds: 60,
-        listed: true,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::delivery::{DeliveryId, Fate};
 pub struct Batch {
     /// What happened, in order.
     pub events: Vec<Event>,
-    /// Rows to write over those with the same call, user and side. A listed row never changes again.
+    /// Rows of calls that have ended. One that is there already stays as it is.
     pub rows: Vec<UserCall>,
     /// What webhook endpoints must be told, in order.
     pub deliveries: Vec<NewDelivery>,
@@ -97,10 +97,10 @@ impl Batch {
     }
 
     /// A commit waits for the disk only if somebody outside may act on it: a webhook is sent, a
-    /// row is listed. Anything else is on the disk with the next one that waits, in the same order,
+    /// row is shown. Anything else is on the disk with the next one that waits, in the same order,
     /// so power loss leaves a prefix; an attempt that it forgets is made again, which is allowed.
     pub(crate) fn durability(&self) -> Durability {
-        if self.deliveries.is_empty() && !self.rows.iter().any(|row| row.listed) {
+        if self.deliveries.is_empty() && self.rows.is_empty() {
             Durability::Process
         } else {
             Durability::Power

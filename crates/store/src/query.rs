@@ -9,7 +9,7 @@ use pbx::{AccountId, CallId};
 /// Rows in one page at most.
 pub const MAX_PAGE_ROWS: u32 = 10_000;
 
-/// Which listed rows of an account are wanted. The order is total: start of the user's part, in
+/// Which rows of an account are wanted. The order is total: start of the user's part, in
 /// milliseconds as the contract shows it; ties by call, then user number, then side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCallQuery {

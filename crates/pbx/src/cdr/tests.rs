@@ -62,15 +62,15 @@ fn event(offset_ms: u64, fact: Fact) -> Event {
     }
 }
 
-/// Folds `(milliseconds, fact)` and gives the listed rows and the hooks.
+/// Folds `(milliseconds, fact)` and gives the rows and the hooks.
 fn fold(facts: &[(u64, Fact)]) -> (Vec<UserCall>, Vec<HookFacts>) {
     let mut fold = Fold::new();
     let (mut rows, mut hooks) = (Vec::new(), Vec::new());
     for (offset_ms, fact) in facts {
         for change in fold.apply(&event(*offset_ms, fact.clone())) {
             match change {
-                Change::Row(row) if row.listed => rows.push(row),
-                Change::Row(_) | Change::GroupRow(_) | Change::Component(_) => {}
+                Change::Row(row) => rows.push(row),
+                Change::GroupRow(_) | Change::Component(_) => {}
                 Change::Hook(hook) => hooks.push(hook),
             }
         }
@@ -309,22 +309,22 @@ fn the_completed_hook_says_what_the_row_will_say() {
 }
 
 #[test]
-fn a_row_is_there_from_the_start_and_listed_at_the_end() {
+fn a_row_is_told_once_when_the_call_has_ended() {
     let mut fold = Fold::new();
-    let mut listed = Vec::new();
-    for (offset_ms, fact) in [
+    let rows = [
         (0, arrived()),
         (0, ringing("1010")),
         (5, ended("1010")),
         (9, over()),
-    ] {
+    ]
+    .map(|(offset_ms, fact)| {
         let changes = fold.apply(&event(offset_ms, fact));
-        listed.extend(changes.iter().filter_map(|change| match change {
-            Change::Row(row) => Some(row.listed),
-            Change::GroupRow(_) | Change::Hook(_) | Change::Component(_) => None,
-        }));
-    }
-    assert_eq!(listed, [false, true]);
+        let rows = changes
+            .iter()
+            .filter(|change| matches!(change, Change::Row(_)));
+        rows.count()
+    });
+    assert_eq!(rows, [0, 0, 0, 1]);
 }
 
 #[test]
@@ -375,10 +375,10 @@ fn a_crash_closes_open_users_and_calls_not_before_their_last_event() {
     assert_eq!(closing, expected.map(|fact| event(5_000, fact)));
     let changes: Vec<_> = closing.iter().flat_map(|event| fold.apply(event)).collect();
     assert_eq!(fold.open_calls().count(), 0);
-    let listed = changes
+    let rows = changes
         .iter()
-        .filter(|change| matches!(change, Change::Row(row) if row.listed));
-    assert_eq!(listed.count(), 3, "every user has its row");
+        .filter(|change| matches!(change, Change::Row(_)));
+    assert_eq!(rows.count(), 3, "every user has its row");
 }
 
 mod stays;

@@ -54,7 +54,7 @@ struct Told {
     group_rows: u64,
     hooks: BTreeMap<Trigger, u64>,
     /// The row each side of each user has got.
-    listed: BTreeMap<(bool, String), UserCall>,
+    rows: BTreeMap<(bool, String), UserCall>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -307,11 +307,10 @@ impl Laws {
                     self.hooks += 1;
                     *told.hooks.entry(hook.trigger).or_default() += 1;
                 }
-                Change::Row(row) if row.listed => {
+                Change::Row(row) => {
                     self.rows += 1;
                     told.row(row)?;
                 }
-                Change::Row(_) => {}
                 Change::GroupRow(row) => {
                     self.rows += 1;
                     told.group_row(&row)?;
@@ -450,7 +449,7 @@ impl Told {
         )?;
         let outbound = row.kind.side() == crate::cdr::Side::Outbound;
         let before = self
-            .listed
+            .rows
             .insert((outbound, row.user_number.to_string()), row);
         law(before.is_none(), || {
             "a user has one row of a side".to_owned()
@@ -468,8 +467,8 @@ impl Told {
             || "the user's call ends before the call does".to_owned(),
         )?;
         let rows = self.users.len() + usize::from(outbound.is_some());
-        law(self.listed.len() == rows, || {
-            format!("{} rows for {rows} users", self.listed.len())
+        law(self.rows.len() == rows, || {
+            format!("{} rows for {rows} users", self.rows.len())
         })?;
         law(self.stay.is_none(), || {
             "every stay ends before the call does".to_owned()

@@ -91,7 +91,6 @@ fn row(call: u64, user: &str, start_ms: u64) -> UserCall {
         ended_at: Some(Time::from_millis(start_ms + 65_000)),
         call_duration_seconds: 65,
         conversation_duration_seconds: 60,
-        listed: true,
     }
 }
 

@@ -274,8 +274,7 @@ impl Keeper {
 pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch, event: Event) {
     for change in fold.apply(&event) {
         match change {
-            // Who reads the record sees calls that have ended; of the others it keeps the events.
-            Change::Row(row) => batch.rows.extend(Some(row).filter(|row| row.listed)),
+            Change::Row(row) => batch.rows.push(row),
             Change::Hook(facts) => batch.deliveries.extend(deliveries(directory, &facts)),
             // The events are kept, from which they can be folded again.
             Change::GroupRow(_) | Change::Component(_) => {}

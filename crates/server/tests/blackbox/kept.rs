@@ -67,7 +67,6 @@ impl Kept {
             ended_at: Some(Time::from_millis(millis + 5_000)),
             call_duration_seconds: 5,
             conversation_duration_seconds: 3,
-            listed: true,
         }
     }
 

@@ -428,8 +428,8 @@ fn rows_of(told: &Told) -> Vec<UserCall> {
     let mut fold = Fold::new();
     let changes = told.events.iter().flat_map(|event| fold.apply(event));
     let rows = changes.filter_map(|change| match change {
-        Change::Row(row) if row.listed => Some(row),
-        Change::Row(_) | Change::GroupRow(_) | Change::Hook(_) | Change::Component(_) => None,
+        Change::Row(row) => Some(row),
+        Change::GroupRow(_) | Change::Hook(_) | Change::Component(_) => None,
     });
     rows.collect()
 }

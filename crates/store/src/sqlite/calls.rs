@@ -1,11 +1,9 @@
-//! Call rows and, in the same transaction, the counters of those that are listed.
+//! Call rows and, in the same transaction, their counters.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clock::Time;
 use pbx::cdr::{Side, UserCall, UserCallKind};
-use pbx::{AccountId, CallId};
 use rusqlite::{Connection, Row, params};
 
 use super::counters::Changes;
@@ -18,29 +16,23 @@ pub(super) const COLUMNS: &str = "account, call, side, answered, caller_id, call
      dest_number, user_name, user_number, call_start_ms, connected_ms, ended_ms, call_seconds, \
      conversation_seconds";
 
-const UPSERT: &str = "
-    INSERT INTO user_calls (
-        subject, call_start_ms, call, side, listed, account, user_number, user_name, answered,
+const INSERT: &str = "
+    INSERT OR IGNORE INTO user_calls (
+        subject, call_start_ms, call, side, account, user_number, user_name, answered,
         caller_id, caller_name, dest_number, connected_ms, ended_ms, call_seconds,
         conversation_seconds)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-    ON CONFLICT (subject, call_start_ms, call, side) DO UPDATE SET
-        listed = excluded.listed, answered = excluded.answered, caller_id = excluded.caller_id,
-        caller_name = excluded.caller_name, dest_number = excluded.dest_number,
-        connected_ms = excluded.connected_ms, ended_ms = excluded.ended_ms,
-        call_seconds = excluded.call_seconds, conversation_seconds = excluded.conversation_seconds
-    WHERE listed = 0";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
-/// Writes rows over those with the same key. One that is listed counts, once.
+/// Writes rows and counts them. One that is there already stays as it is and counts once.
 pub(super) fn write(
     connection: &Connection,
     subjects: &mut Subjects,
     rows: &[UserCall],
 ) -> Result<(), StoreError> {
     let mut changes = Changes::default();
-    for row in last_of_each(rows).into_values() {
+    for row in rows {
         let subject = subjects.user(connection, row.account, &row.user_number, &row.user_name)?;
-        if upsert(connection, subject, row)? && row.listed {
+        if insert(connection, subject, row)? {
             let start = millis(row.call_start_at);
             changes.add(subject, start, 1);
             changes.add(subjects.everyone(connection, row.account)?, start, 1);
@@ -49,28 +41,13 @@ pub(super) fn write(
     changes.apply(connection)
 }
 
-/// A batch often holds several states of one row: only the last one is written, and none after the
-/// one that is listed.
-fn last_of_each(rows: &[UserCall]) -> BTreeMap<(AccountId, CallId, &str, Side), &UserCall> {
-    let mut last = BTreeMap::<_, &UserCall>::new();
-    for row in rows {
-        let key = (row.account, row.call, &*row.user_number, row.kind.side());
-        let slot = last.entry(key).or_insert(row);
-        if !slot.listed {
-            *slot = row;
-        }
-    }
-    last
-}
-
-/// Whether the row was written: a listed one never changes again.
-fn upsert(connection: &Connection, subject: i64, row: &UserCall) -> Result<bool, StoreError> {
-    let changed = connection.prepare_cached(UPSERT)?.execute(params![
+/// Whether the row was not there yet.
+fn insert(connection: &Connection, subject: i64, row: &UserCall) -> Result<bool, StoreError> {
+    let changed = connection.prepare_cached(INSERT)?.execute(params![
         subject,
         millis(row.call_start_at),
         int(row.call.0),
         side_number(row.kind.side()),
-        row.listed,
         row.account.0,
         row.user_number,
         row.user_name,
@@ -86,7 +63,7 @@ fn upsert(connection: &Connection, subject: i64, row: &UserCall) -> Result<bool,
     Ok(changed > 0)
 }
 
-/// A listed row as [`COLUMNS`] gives it.
+/// A row as [`COLUMNS`] gives it.
 pub(super) fn read(row: &Row<'_>) -> Result<UserCall, StoreError> {
     Ok(UserCall {
         account: account(row, 0)?,
@@ -102,7 +79,6 @@ pub(super) fn read(row: &Row<'_>) -> Result<UserCall, StoreError> {
         ended_at: optional_time(row, 11, Time::from_millis)?,
         call_duration_seconds: unsigned(row, 12)?,
         conversation_duration_seconds: unsigned(row, 13)?,
-        listed: true,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Counters of listed rows: per subject and span of days, and per subject and day of hours.
+//! Counters of rows: per subject and span of days, and per subject and day of hours.
 //!
 //! They change in the transaction of the row, down as well as up, so they are always exact: the sum of
 //! a subject's spans is the number of its rows.

@@ -95,7 +95,7 @@ fn oldest(
     let mut statement = connection.prepare_cached(
         "SELECT subject, call_start_ms, call, side
          FROM user_calls INDEXED BY user_calls_by_account
-         WHERE listed = 1 AND account = ?1 AND call_start_ms < ?2
+         WHERE account = ?1 AND call_start_ms < ?2
          ORDER BY call_start_ms, call, user_number, side LIMIT ?3",
     )?;
     let rows = statement.query_map(params![account.0, millis_up(before), limit], |row| {

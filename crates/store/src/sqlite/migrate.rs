@@ -9,20 +9,27 @@ use crate::error::StoreError;
 /// Marks a file as ours (`SWHK`), so that another program's database is not taken for one.
 const APPLICATION_ID: i64 = 0x5357_484b;
 /// Each brings the schema from its index to the next version.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_final_rows.sql"),
+];
 
 /// Brings the schema to the newest version, each step a transaction of its own.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found = version(connection, path)?;
     let done = usize::try_from(found).unwrap_or(usize::MAX);
     for (index, sql) in MIGRATIONS.iter().enumerate().skip(done) {
-        connection.execute_batch(&format!(
-            "BEGIN EXCLUSIVE; {sql}; PRAGMA application_id = {APPLICATION_ID};
-             PRAGMA user_version = {}; COMMIT;",
-            index + 1
-        ))?;
+        run(connection, index, sql)?;
     }
     Ok(())
+}
+
+fn run(connection: &Connection, index: usize, sql: &str) -> Result<(), StoreError> {
+    Ok(connection.execute_batch(&format!(
+        "BEGIN EXCLUSIVE; {sql}; PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA user_version = {}; COMMIT;",
+        index + 1
+    ))?)
 }
 
 /// Version of the schema in the file, 0 for an empty one.
@@ -43,4 +50,38 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
         });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::Writer;
+
+    /// A database as the first version left it: a call in progress, and one that has ended.
+    const OF_THE_FIRST: &str = "
+        INSERT INTO subjects VALUES (1, 1, 1, '1010', 'Ann');
+        INSERT INTO user_calls VALUES
+            (1, 7, 7, 0, 0, 1, '1010', 'Ann', 0, NULL, NULL, '1', NULL, NULL, 0, 0),
+            (1, 8, 8, 0, 1, 1, '1010', 'Ann', 0, NULL, NULL, '1', NULL, 9, 1, 0);";
+
+    #[test]
+    fn a_database_of_the_first_version_keeps_the_rows_of_ended_calls() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("switchhook.db");
+        let connection = Connection::open(&path).unwrap();
+        run(&connection, 0, MIGRATIONS[0]).unwrap();
+        connection.execute_batch(OF_THE_FIRST).unwrap();
+        drop(connection);
+        let writer = Writer::open(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let calls: String = connection
+            .query_row("SELECT group_concat(call) FROM user_calls", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(calls, "8");
+        drop(writer);
+    }
 }

@@ -76,7 +76,7 @@ enum Bound {
 }
 
 impl<'a> Scope<'a> {
-    /// `None` when nobody with a listed call is meant.
+    /// `None` when nobody with a call is meant.
     fn find(connection: &'a Connection, query: &UserCallQuery) -> Result<Option<Self>, StoreError> {
         let (whom, subjects) = match &query.users {
             None => {
@@ -240,10 +240,8 @@ impl<'a> Scope<'a> {
     /// What is read for each of [`Self::keys`] as `?1`.
     fn table(&self) -> &'static str {
         match self.whom {
-            Whom::Everyone(_) => {
-                "user_calls INDEXED BY user_calls_by_account WHERE listed = 1 AND account = ?1"
-            }
-            Whom::Users(_) => "user_calls WHERE listed = 1 AND subject = ?1",
+            Whom::Everyone(_) => "user_calls INDEXED BY user_calls_by_account WHERE account = ?1",
+            Whom::Users(_) => "user_calls WHERE subject = ?1",
         }
     }
 
@@ -267,7 +265,7 @@ impl<'a> Scope<'a> {
 fn of_call(connection: &Connection, query: &UserCallQuery) -> Result<Page, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM user_calls INDEXED BY user_calls_by_call
-         WHERE listed = 1 AND call = ?1 AND account = ?2 LIMIT {MAX_PAGE_ROWS}"
+         WHERE call = ?1 AND account = ?2 LIMIT {MAX_PAGE_ROWS}"
     ))?;
     let call = query.call.map(|call| int(call.0));
     let mut found = statement.query(params![call, query.account.0])?;

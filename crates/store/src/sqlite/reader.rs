@@ -50,7 +50,7 @@ impl Reader {
         })
     }
 
-    /// A page of listed rows and how many there are.
+    /// A page of rows and how many there are.
     pub fn user_calls(&self, query: &UserCallQuery) -> Result<Page, StoreError> {
         self.read(|connection| page::user_calls(connection, query))
     }

@@ -91,7 +91,7 @@ fn find_or_make(
     Ok(subject)
 }
 
-/// All users of an account together, when it has listed a call.
+/// All users of an account together, when it has had a call.
 pub(super) fn find_everyone(
     connection: &Connection,
     account: AccountId,

@@ -43,7 +43,7 @@ on_sqlite! {
     paging::each_row_is_on_one_page,
     paging::a_cursor_goes_on_behind_its_row,
     paging::days_end_at_midnight_utc,
-    paging::rows_are_listed_when_ended_and_then_never_change,
+    paging::a_row_never_changes_and_counts_once,
     paging::names_and_numbers_find_the_same_user,
     paging::unknown_filters_match_nothing,
     paging::accounts_do_not_see_one_another,

@@ -73,7 +73,7 @@ pub(crate) fn call(number: u64) -> CallId {
     CallId((MIDNIGHT_MS / 1_000 + number / 10_000) * 1_000_000 + number % 10_000)
 }
 
-/// A listed inbound row.
+/// An inbound row.
 pub(crate) fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
     let start = Time::from_millis(start_ms);
     UserCall {
@@ -90,7 +90,6 @@ pub(crate) fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
         ended_at: Some(Time::from_millis(start_ms + 65_000)),
         call_duration_seconds: 65,
         conversation_duration_seconds: 60,
-        listed: true,
     }
 }
 

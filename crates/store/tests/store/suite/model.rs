@@ -10,7 +10,7 @@ use super::{ACME, DAY_MS, MIDNIGHT_MS, OTHER, call, row};
 pub(crate) fn page(rows: &[UserCall], query: &UserCallQuery) -> Page {
     let mut rows: Vec<UserCall> = rows
         .iter()
-        .filter(|row| row.listed && matches(row, query))
+        .filter(|row| matches(row, query))
         .cloned()
         .collect();
     rows.sort_by_key(Position::of);
@@ -83,7 +83,7 @@ impl Dice {
         (1_000 + self.roll(6)).to_string()
     }
 
-    /// Rows with many ties in their start and call, of two accounts, some unlisted.
+    /// Rows with many ties in their start and call, of two accounts.
     pub(crate) fn rows(&mut self, count: u64) -> Vec<UserCall> {
         let mut rows = std::collections::BTreeMap::new();
         let mut start_ms = MIDNIGHT_MS;
@@ -95,7 +95,6 @@ impl Dice {
             let mut row = row(call, &self.user(), start_ms);
             row.kind = *self.pick(&KINDS);
             row.account = if self.one_in(8) { OTHER } else { ACME };
-            row.listed = !self.one_in(10);
             row.caller_id = (!self.one_in(3)).then(|| format!("61{number}"));
             row.connected_at = row.connected_at.filter(|_| self.one_in(2));
             if self.one_in(20) {
