@@ -34,7 +34,9 @@ mod turn;
 
 pub use account::{Account, CallView, Stage};
 pub use effect::{CallerId, Effect, Target};
-pub use event::{Direction, Event, Fact, HangupCause, LegReport, UserRef};
+pub use event::{
+    Component, Direction, Event, Fact, GroupKind, GroupRef, HangupCause, LegReport, UserRef,
+};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin};
 pub use network::Network;

@@ -39,7 +39,7 @@ fn old(settings: &Retention, now: Time, directory: &Directory) -> Vec<Erase> {
     };
     let calls = before(settings.calls_days);
     let of_accounts = directory.plans().filter_map(|plan| {
-        Some(Erase::UserCalls {
+        Some(Erase::Calls {
             account: plan.account,
             before: calls?,
         })
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn what_is_older_than_its_days_is_old() {
         let directory = directory(&serde_json::json!([]));
-        let calls = |before| Erase::UserCalls {
+        let calls = |before| Erase::Calls {
             account: ACCOUNT,
             before,
         };

@@ -18,7 +18,7 @@ use clock::Time;
 use pbx::cdr::{UserCall, UserCallKind};
 use pbx::{AccountId, CallId};
 use rusqlite::Connection;
-use store::{Batch, Order, Position, Reader, UserCallQuery, Writer};
+use store::{Batch, CallQuery, Order, Position, Reader, Writer};
 
 const ACCOUNT: AccountId = AccountId(1);
 const ROWS: u64 = 10_000_000;
@@ -134,11 +134,11 @@ fn row(user: u64, number: u64) -> UserCall {
 }
 
 /// A page at a random offset of so many users, or of everyone.
-fn query(dice: &mut Dice, users: u64, rows: u64) -> UserCallQuery {
+fn query(dice: &mut Dice, users: u64, rows: u64) -> CallQuery {
     let of = if users == 0 { USERS } else { users };
     let first = dice.roll(USERS);
     let name = |user: u64| (1_000 + (first + user * 19) % USERS).to_string();
-    UserCallQuery {
+    CallQuery {
         users: (users > 0).then(|| (0..users).map(name).collect()),
         order: if dice.roll(2) == 0 {
             Order::NewestFirst
@@ -147,14 +147,14 @@ fn query(dice: &mut Dice, users: u64, rows: u64) -> UserCallQuery {
         },
         offset: dice.roll(rows / USERS * of),
         limit: PAGE,
-        ..UserCallQuery::all(ACCOUNT)
+        ..CallQuery::all(ACCOUNT)
     }
 }
 
-fn in_a_month(dice: &mut Dice, query: UserCallQuery, rows: u64) -> UserCallQuery {
+fn in_a_month(dice: &mut Dice, query: CallQuery, rows: u64) -> CallQuery {
     let days = rows / USERS / ROWS_PER_USER_AND_DAY;
     let first = FIRST_SECOND + dice.roll(days) * DAY_SECONDS;
-    UserCallQuery {
+    CallQuery {
         from: Some(Time::from_secs(first)),
         to_exclusive: Some(Time::from_secs(first + 30 * DAY_SECONDS)),
         offset: query.offset / (1 + days / 30),
@@ -162,10 +162,10 @@ fn in_a_month(dice: &mut Dice, query: UserCallQuery, rows: u64) -> UserCallQuery
     }
 }
 
-fn behind(dice: &mut Dice, query: UserCallQuery, rows: u64) -> UserCallQuery {
+fn behind(dice: &mut Dice, query: CallQuery, rows: u64) -> CallQuery {
     let place = row(dice.roll(USERS), dice.roll(rows / USERS));
-    UserCallQuery {
-        after: Some(Position::of(&place)),
+    CallQuery {
+        after: Some(Position::from(&place)),
         offset: 0,
         ..query
     }
@@ -175,7 +175,7 @@ fn measure(
     reader: &Reader,
     name: &str,
     dice: &mut Dice,
-    query: impl Fn(&mut Dice) -> UserCallQuery,
+    query: impl Fn(&mut Dice) -> CallQuery,
 ) -> Result<(), Box<dyn Error>> {
     let mut micros = Vec::with_capacity(QUERIES);
     let mut rows = 0;

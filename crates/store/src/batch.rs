@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clock::Time;
-use pbx::cdr::UserCall;
+use pbx::cdr::{GroupCall, UserCall};
 use pbx::{AccountId, CallId, Event, Trigger};
 
 use crate::delivery::{DeliveryId, Fate};
@@ -15,6 +15,8 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Rows of calls that have ended. One that is there already stays as it is.
     pub rows: Vec<UserCall>,
+    /// Rows of stays that are over, alike.
+    pub group_rows: Vec<GroupCall>,
     /// What webhook endpoints must be told, in order.
     pub deliveries: Vec<NewDelivery>,
     /// How attempts to tell them went.
@@ -64,7 +66,7 @@ pub enum Erase {
         before: Time,
     },
     /// Rows of one account, with their calls' events. The counters go down with them.
-    UserCalls {
+    Calls {
         /// Whose.
         account: AccountId,
         /// Calls that started later stay.
@@ -91,6 +93,7 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
             && self.rows.is_empty()
+            && self.group_rows.is_empty()
             && self.deliveries.is_empty()
             && self.attempts.is_empty()
             && self.heartbeat.is_none()
@@ -100,7 +103,8 @@ impl Batch {
     /// row is shown. Anything else is on the disk with the next one that waits, in the same order,
     /// so power loss leaves a prefix; an attempt that it forgets is made again, which is allowed.
     pub(crate) fn durability(&self) -> Durability {
-        if self.deliveries.is_empty() && self.rows.is_empty() {
+        let shows_nothing = self.rows.is_empty() && self.group_rows.is_empty();
+        if self.deliveries.is_empty() && shows_nothing {
             Durability::Process
         } else {
             Durability::Power

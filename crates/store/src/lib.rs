@@ -23,5 +23,5 @@ pub use delivery::{
     Pending, Place,
 };
 pub use error::StoreError;
-pub use query::{MAX_PAGE_ROWS, Order, Page, Position, UserCallQuery};
+pub use query::{CallQuery, MAX_PAGE_ROWS, Order, Page, Position};
 pub use sqlite::{Reader, Writer};

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use clock::Time;
 use pbx::CallId;
-use pbx::cdr::Side;
 use serde::{Deserialize, Serialize};
 use store::{Order, Position};
 
@@ -17,9 +16,9 @@ pub(super) struct Cursor {
     pub(super) position: Position,
 }
 
-/// How it is written: order, milliseconds, call, side, user.
+/// How it is written: order, milliseconds, call, side or stay, user.
 #[derive(Serialize, Deserialize)]
-struct Written(u8, u64, u64, Side, String);
+struct Written(u8, u64, u64, u32, String);
 
 const NEWEST_FIRST: u8 = 0;
 const OLDEST_FIRST: u8 = 1;
@@ -28,7 +27,7 @@ impl Cursor {
     /// Reads what [`fmt::Display`] wrote.
     pub(super) fn read(text: &str) -> Option<Self> {
         let bytes = BASE64.decode(text).ok()?;
-        let Written(order, millis, call, side, user) = serde_json::from_slice(&bytes).ok()?;
+        let Written(order, millis, call, part, user) = serde_json::from_slice(&bytes).ok()?;
         let order = match order {
             NEWEST_FIRST => Order::NewestFirst,
             OLDEST_FIRST => Order::OldestFirst,
@@ -39,7 +38,7 @@ impl Cursor {
             call_start_at,
             call: CallId(call),
             user_number: user.into(),
-            side,
+            part,
         };
         Some(Self { order, position })
     }
@@ -57,7 +56,7 @@ impl fmt::Display for Cursor {
             order,
             place.call_start_at.as_millis(),
             place.call.0,
-            place.side,
+            place.part,
             user,
         );
         let bytes = serde_json::to_vec(&written).map_err(|_| fmt::Error)?;
@@ -75,7 +74,7 @@ mod tests {
             call_start_at: Time::from_millis(1_569_943_875_001),
             call: CallId(1_569_943_875_010_000),
             user_number: "1010".into(),
-            side: Side::Outbound,
+            part: 1,
         };
         for order in [Order::NewestFirst, Order::OldestFirst] {
             let cursor = Cursor {
@@ -84,7 +83,7 @@ mod tests {
             };
             assert_eq!(Cursor::read(&cursor.to_string()), Some(cursor));
         }
-        for text in ["", "!", "bm9uc2Vuc2U", "WzksMSwyLCJpbmJvdW5kIiwiIl0"] {
+        for text in ["", "!", "bm9uc2Vuc2U", "WzksMSwyLDAsIiJd"] {
             assert_eq!(Cursor::read(text), None, "{text}");
         }
     }

@@ -5,8 +5,10 @@
 mod auth;
 mod cursor;
 mod envelope;
+mod group_calls;
 mod health;
 mod limit;
+mod listing;
 mod params;
 pub mod serve;
 mod user_calls;
@@ -18,7 +20,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::http::Method;
+use axum::routing::{MethodRouter, get};
 use store::Reader;
 
 use crate::clock::Clock;
@@ -28,7 +31,10 @@ use crate::net::cidr::Cidr;
 use crate::ready::Readiness;
 use crate::settings::Http;
 use envelope::ApiError;
+use group_calls::{QueueCalls, RingGroupCalls};
 use limit::Limiter;
+use listing::{Listing, list};
+use user_calls::UserCalls;
 
 /// Where the integration API lives.
 const BASE: &str = "/api/integration/v2";
@@ -71,7 +77,10 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
         readiness: parts.readiness,
         metrics: parts.metrics,
     });
-    let integration = Router::new().route(user_calls::PATH, get(user_calls::list));
+    let mut integration = Router::new();
+    for (_, path, handler) in routes() {
+        integration = integration.route(path, handler);
+    }
     Router::new()
         .nest(BASE, integration)
         .route("/healthz", get(health::alive))
@@ -80,4 +89,17 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .with_state(api)
+}
+
+/// The routes of the integration API. None is for those without a key, and a test asks each of them.
+fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 3] {
+    [
+        (Method::GET, UserCalls::PATH, get(list::<UserCalls>)),
+        (Method::GET, QueueCalls::PATH, get(list::<QueueCalls>)),
+        (
+            Method::GET,
+            RingGroupCalls::PATH,
+            get(list::<RingGroupCalls>),
+        ),
+    ]
 }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use pbx::{AccountId, CallId};
-use store::{Order, UserCallQuery};
+use store::{CallQuery, Order};
 
 use super::cursor::Cursor;
 use super::envelope::ApiError;
@@ -30,7 +30,7 @@ const USERS: [&str; 6] = [
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// Rows that this query finds.
-    Rows(UserCallQuery),
+    Rows(CallQuery),
     /// Something that nothing can match.
     Nothing,
 }
@@ -78,19 +78,20 @@ impl Params {
         )
     }
 
-    /// The query of an account's user calls.
-    pub(super) fn user_calls(&self, account: AccountId) -> Result<Asked, ApiError> {
+    /// The query of an account's rows; the filter of queues or ring groups has these names.
+    pub(super) fn calls(&self, account: AccountId, groups: &[&str]) -> Result<Asked, ApiError> {
         let order = self.order()?;
         let call = match self.one("unique_call_id").map(exact_call) {
             None => None,
             Some(Some(call)) => Some(call),
             Some(None) => return Ok(Asked::Nothing),
         };
-        Ok(Asked::Rows(UserCallQuery {
+        Ok(Asked::Rows(CallQuery {
             account,
             from: self.date("from_date")?.map(|day| day.first),
             to_exclusive: self.date("to_date")?.map(|day| day.end),
             users: self.list(&USERS),
+            groups: self.list(groups),
             call,
             order,
             after: self.cursor(order)?,
@@ -227,20 +228,20 @@ mod tests {
     const ACCOUNT: AccountId = AccountId(3);
 
     fn asked(query: &str) -> Result<Asked, ApiError> {
-        Params::parse(query).user_calls(ACCOUNT)
+        Params::parse(query).calls(ACCOUNT, &["queues_names", "queue_name"])
     }
 
-    fn rows(query: &str) -> UserCallQuery {
+    fn rows(query: &str) -> CallQuery {
         match asked(query) {
             Ok(Asked::Rows(rows)) => rows,
             other => panic!("{query}: {other:?}"),
         }
     }
 
-    fn defaults() -> UserCallQuery {
-        UserCallQuery {
+    fn defaults() -> CallQuery {
+        CallQuery {
             limit: 100,
-            ..UserCallQuery::all(ACCOUNT)
+            ..CallQuery::all(ACCOUNT)
         }
     }
 
@@ -269,7 +270,7 @@ mod tests {
                 let users = Some(vec!["1010".to_owned(), "1020".to_owned()]);
                 assert_eq!(
                     rows(&query),
-                    UserCallQuery {
+                    CallQuery {
                         users,
                         ..defaults()
                     },
@@ -280,7 +281,7 @@ mod tests {
         let users = Some(vec!["John Smith".to_owned()]);
         assert_eq!(
             rows("users_names=John%20Smith"),
-            UserCallQuery {
+            CallQuery {
                 users,
                 ..defaults()
             }
@@ -290,6 +291,22 @@ mod tests {
             Some(vec![]),
             "a list that names nobody"
         );
+    }
+
+    #[test]
+    fn the_group_filter_stands_beside_the_user_filter() {
+        let names = |names: [&str; 2]| Some(names.map(str::to_owned).to_vec());
+        for query in [
+            "queues_names=Sales,Front%20desk&users=1010,1020",
+            "queue_name[]=Sales&queues_names=Front+desk&user=1010&user=1020&ringgroups_names=x",
+        ] {
+            let expect = CallQuery {
+                groups: names(["Sales", "Front desk"]),
+                users: names(["1010", "1020"]),
+                ..defaults()
+            };
+            assert_eq!(rows(query), expect, "{query}");
+        }
     }
 
     #[test]

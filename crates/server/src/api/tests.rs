@@ -17,6 +17,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::directory::Directory;
 
+mod stays;
+
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF";
 const OTHER_KEY: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 const PATH: &str = "/api/integration/v2/get-user-calls";
@@ -120,7 +122,11 @@ impl Server {
     }
 
     async fn get(&self, query: &str) -> Answer {
-        let request = Request::get(format!("{PATH}?{query}")).header("token", KEY);
+        self.get_from(PATH, query).await
+    }
+
+    async fn get_from(&self, path: &str, query: &str) -> Answer {
+        let request = Request::get(format!("{path}?{query}")).header("token", KEY);
         self.ask(request.body(Body::empty()).unwrap(), LISTED).await
     }
 
@@ -132,6 +138,12 @@ impl Server {
             .map(|row| row["unique_call_id"].as_str().unwrap().parse().unwrap())
             .collect()
     }
+}
+
+/// Each of the one with each of the other.
+fn product<'a, A, B>(one: &'a [A], other: &'a [B]) -> impl Iterator<Item = (&'a A, &'a B)> {
+    one.iter()
+        .flat_map(move |a| other.iter().map(move |b| (a, b)))
 }
 
 /// Real ids have 16 digits; these start there and count up.
@@ -155,7 +167,7 @@ async fn golden_assertions() {
 }
 
 #[tokio::test]
-async fn refusals_of_keys_and_addresses() {
+async fn every_route_refuses_wrong_keys_and_addresses() {
     let server = server(&lenient());
     let wrong = KEY.replace('F', "E");
     let cases = [
@@ -178,17 +190,18 @@ async fn refusals_of_keys_and_addresses() {
             "Your IP address is not in the white list",
         ),
     ];
-    for (key, peer, message) in cases {
-        let mut request = Request::get(format!("{PATH}?token={KEY}"));
+    for ((method, path, _), (key, peer, message)) in product(&routes(), &cases) {
+        let request = Request::builder().method(method);
+        let mut request = request.uri(format!("{BASE}{path}?token={KEY}"));
         if let Some(key) = key {
-            request = request.header("token", key);
+            request = request.header("token", *key);
         }
         let answer = server.ask(request.body(Body::empty()).unwrap(), peer).await;
         let expect = json!({"status": "error", "message": message, "code": 401, "data": null});
         assert_eq!(
             (answer.status.as_u16(), answer.body),
             (401, expect),
-            "{key:?} {peer}"
+            "{method} {path} {key:?} {peer}"
         );
     }
 }

@@ -3,6 +3,7 @@
 //! Receivers are strict, so a key that a trigger does not have must not appear, and one that it has
 //! must, null or not. The committed snapshots are the samples that the portal and the docs show.
 
+use clock::Time;
 use pbx::Trigger;
 use pbx::cdr::HookFacts;
 use serde::Serialize;
@@ -75,7 +76,7 @@ struct Summary<'a> {
 
 /// Where the call stayed, under the key of its kind.
 #[derive(Serialize)]
-enum Group<'a> {
+pub(crate) enum Group<'a> {
     #[serde(rename = "queue_name")]
     Queue(&'a str),
     #[serde(rename = "ring_group_name")]
@@ -85,9 +86,19 @@ enum Group<'a> {
 /// Whether a member of the queue or ring group answered.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+pub(crate) enum Status {
     Answered,
     Abandoned,
+}
+
+impl Status {
+    /// Answered is what was connected.
+    pub(crate) fn of(connected_at: Option<Time>) -> Self {
+        match connected_at {
+            Some(_) => Self::Answered,
+            None => Self::Abandoned,
+        }
+    }
 }
 
 /// The body that tells `facts`, or nothing for a trigger that no fact fires yet.
@@ -124,10 +135,7 @@ fn render_summary(facts: &HookFacts) -> Option<Vec<u8>> {
         connection: connection(facts),
         durations: durations(facts),
         group,
-        status: match facts.connected_at {
-            Some(_) => Status::Answered,
-            None => Status::Abandoned,
-        },
+        status: Status::of(facts.connected_at),
     };
     serde_json::to_vec(&summary).ok()
 }
@@ -189,7 +197,6 @@ fn call(facts: &HookFacts) -> Option<Call<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use clock::Time;
     use pbx::{AccountId, CallId, UserRef};
     use serde_json::Value;
 

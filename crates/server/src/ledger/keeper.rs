@@ -276,8 +276,9 @@ pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch,
         match change {
             Change::Row(row) => batch.rows.push(row),
             Change::Hook(facts) => batch.deliveries.extend(deliveries(directory, &facts)),
+            Change::GroupRow(row) => batch.group_rows.push(row),
             // The events are kept, from which they can be folded again.
-            Change::GroupRow(_) | Change::Component(_) => {}
+            Change::Component(_) => {}
         }
     }
     batch.events.push(event);

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use pbx::draft::Draft;
-use pbx::{AccountId, CallId, Direction, Fact, HangupCause, Trigger, UserRef};
+use pbx::{AccountId, CallId, Direction, Fact, GroupKind, GroupRef, HangupCause, Trigger, UserRef};
 use serde_json::json;
-use store::{UserCallQuery, Writer};
+use store::{CallQuery, Writer};
 
 use super::*;
 use crate::directory::Directory;
@@ -155,7 +155,7 @@ fn a_call_becomes_a_row_and_the_deliveries_that_are_ticked() {
     assert_eq!(world.metrics.events_committed.value(), 5);
     let folder = world.end();
     let (_writer, reader) = open(&folder);
-    let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+    let page = reader.user_calls(&CallQuery::all(ACCOUNT)).unwrap();
     assert_eq!(page.total, 1);
     assert_eq!(page.rows[0].conversation_duration_seconds, 1);
     assert_eq!(
@@ -233,7 +233,7 @@ fn the_calls_of_an_account_that_failed_end_once() {
     let (writer, reader) = open(&folder);
     let open = writer.open_call_events().unwrap();
     assert!(!open.is_empty() && open.iter().all(|event| event.call == others));
-    let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+    let page = reader.user_calls(&CallQuery::all(ACCOUNT)).unwrap();
     assert_eq!(page.total, 1);
     assert_eq!(page.rows[0].ended_at, Some(failed_at));
     assert_eq!(
@@ -282,7 +282,7 @@ fn a_crash_ends_open_calls_at_the_last_sign_of_life() {
         assert_eq!(recovered.lost_calls, 1);
         assert_eq!(recovered.fold.open_calls().count(), 0);
         assert!(recovered.not_before.as_secs() > call.second());
-        let page = reader.user_calls(&UserCallQuery::all(ACCOUNT)).unwrap();
+        let page = reader.user_calls(&CallQuery::all(ACCOUNT)).unwrap();
         assert_eq!(page.total, 1);
         assert_eq!(page.rows[0].ended_at, Some(died_at));
         assert_eq!(
@@ -294,6 +294,58 @@ fn a_crash_ends_open_calls_at_the_last_sign_of_life() {
             0,
             "only once"
         );
+    }
+}
+
+/// A call that a member of a ring group answers.
+fn stay_events(call: CallId) -> Vec<Event> {
+    let group = || GroupRef {
+        kind: GroupKind::RingGroup,
+        name: "Sales".into(),
+    };
+    let mut facts: Vec<Fact> = call_events(call)
+        .into_iter()
+        .map(|event| event.fact)
+        .collect();
+    facts.insert(1, Fact::GroupEntered { group: group() });
+    let answered = Fact::GroupAnswered {
+        group: group(),
+        user: Some(user()),
+    };
+    facts.insert(4, answered);
+    facts.insert(6, Fact::GroupLeft { group: group() });
+    (0..)
+        .zip(facts)
+        .map(|(second, fact)| event(call, second * 1_000, fact))
+        .collect()
+}
+
+#[test]
+fn a_stay_has_a_row_also_when_a_crash_ended_it() {
+    let answered_at = Some(START + Duration::from_secs(4));
+    // How many of its events happened, and what the row says.
+    let cases = [(3, None, 0), (5, answered_at, 16), (7, answered_at, 2)];
+    for (happened, connected_at, talk) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, reader) = open(&folder);
+        let mut fold = pbx::cdr::Fold::new();
+        let mut batch = store::Batch::default();
+        for event in stay_events(CallId(7)).into_iter().take(happened) {
+            keeper::fold_in(&mut fold, &crm(), &mut batch, event);
+        }
+        batch.heartbeat = Some(START + Duration::from_secs(20));
+        writer.commit(&batch).unwrap();
+        for _ in 0..2 {
+            recover(&mut writer, &crm()).unwrap();
+            let query = CallQuery::all(ACCOUNT);
+            let page = reader.group_calls(GroupKind::RingGroup, &query).unwrap();
+            let [row] = page.rows.as_slice() else {
+                panic!("{happened}: {page:?}");
+            };
+            assert_eq!(row.connected_at, connected_at, "{happened}");
+            assert_eq!(row.user.is_some(), connected_at.is_some(), "{happened}");
+            assert_eq!(row.conversation_duration_seconds, talk, "{happened}");
+        }
     }
 }
 

@@ -1,20 +1,31 @@
-//! Call rows and, in the same transaction, their counters.
-
-use std::sync::Arc;
+//! Rows of users' calls and, in the same transaction, their counters.
 
 use clock::Time;
-use pbx::cdr::{Side, UserCall, UserCallKind};
+use pbx::cdr::{UserCall, UserCallKind};
 use rusqlite::{Connection, Row, params};
 
 use super::counters::Changes;
-use super::subjects::Subjects;
-use super::value::{account, call, int, millis, optional_time, time, unsigned};
+use super::subjects::{Family, Subject, Subjects};
+use super::table::Table;
+use super::value::{account, call, int, millis, optional_time, shared, time, unsigned};
 use crate::error::StoreError;
+use crate::query::{Position, side_number};
 
-/// The columns [`read`] takes.
-pub(super) const COLUMNS: &str = "account, call, side, answered, caller_id, caller_name, \
-     dest_number, user_name, user_number, call_start_ms, connected_ms, ended_ms, call_seconds, \
-     conversation_seconds";
+/// Calls of users.
+pub(super) const USER_CALLS: Table<UserCall> = Table {
+    family: Family::Users,
+    name: "user_calls",
+    by_account: "user_calls_by_account",
+    by_call: "user_calls_by_call",
+    condition: "TRUE",
+    columns: "account, call, side, answered, caller_id, caller_name, dest_number, user_name, \
+         user_number, call_start_ms, connected_ms, ended_ms, call_seconds, conversation_seconds",
+    part: "side",
+    ties: "user_number, side",
+    place: "user_number, side",
+    read,
+    position: |row| Position::from(row),
+};
 
 const INSERT: &str = "
     INSERT OR IGNORE INTO user_calls (
@@ -31,11 +42,13 @@ pub(super) fn write(
 ) -> Result<(), StoreError> {
     let mut changes = Changes::default();
     for row in rows {
-        let subject = subjects.user(connection, row.account, &row.user_number, &row.user_name)?;
+        let user = Subject::user(row.account, &row.user_number, &row.user_name);
+        let subject = subjects.number(connection, user)?;
         if insert(connection, subject, row)? {
             let start = millis(row.call_start_at);
+            let everyone = Subject::everyone(row.account, Family::Users);
             changes.add(subject, start, 1);
-            changes.add(subjects.everyone(connection, row.account)?, start, 1);
+            changes.add(subjects.number(connection, everyone)?, start, 1);
         }
     }
     changes.apply(connection)
@@ -63,8 +76,7 @@ fn insert(connection: &Connection, subject: i64, row: &UserCall) -> Result<bool,
     Ok(changed > 0)
 }
 
-/// A row as [`COLUMNS`] gives it.
-pub(super) fn read(row: &Row<'_>) -> Result<UserCall, StoreError> {
+fn read(row: &Row<'_>) -> Result<UserCall, StoreError> {
     Ok(UserCall {
         account: account(row, 0)?,
         call: call(row, 1)?,
@@ -80,21 +92,6 @@ pub(super) fn read(row: &Row<'_>) -> Result<UserCall, StoreError> {
         call_duration_seconds: unsigned(row, 12)?,
         conversation_duration_seconds: unsigned(row, 13)?,
     })
-}
-
-fn shared(row: &Row<'_>, column: usize) -> Result<Arc<str>, StoreError> {
-    Ok(Arc::from(
-        row.get_ref(column)?
-            .as_str()
-            .map_err(rusqlite::Error::from)?,
-    ))
-}
-
-pub(super) fn side_number(side: Side) -> i64 {
-    match side {
-        Side::Inbound => 0,
-        Side::Outbound => 1,
-    }
 }
 
 fn is_answered(kind: UserCallKind) -> bool {

@@ -4,8 +4,11 @@ use clock::Time;
 use pbx::AccountId;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::calls::USER_CALLS;
 use super::counters::{self, Changes};
+use super::groups::{QUEUE_CALLS, RING_GROUP_CALLS};
 use super::subjects;
+use super::table::Table;
 use super::value::{int, micros, millis_up};
 use crate::batch::Erase;
 use crate::error::StoreError;
@@ -17,7 +20,7 @@ const IDS_PER_SECOND: u64 = 1_000_000;
 pub(super) fn erase(connection: &Connection, what: Erase, limit: u32) -> Result<u64, StoreError> {
     match what {
         Erase::Deliveries { before } => deliveries(connection, before, limit),
-        Erase::UserCalls { account, before } => user_calls(connection, account, before, limit),
+        Erase::Calls { account, before } => calls(connection, account, before, limit),
         Erase::Events { before } => events(connection, before, limit),
     }
 }
@@ -60,22 +63,36 @@ struct Row {
     subject: i64,
     start_ms: i64,
     call: i64,
-    side: i64,
+    part: i64,
 }
 
-fn user_calls(
+/// Users' calls first, then stays.
+fn calls(
     connection: &Connection,
     account: AccountId,
     before: Time,
     limit: u32,
 ) -> Result<u64, StoreError> {
-    let Some(everyone) = subjects::find_everyone(connection, account)? else {
+    let mut left = limit;
+    left -= rows_of(connection, &USER_CALLS, (account, before), left)?;
+    left -= rows_of(connection, &QUEUE_CALLS, (account, before), left)?;
+    left -= rows_of(connection, &RING_GROUP_CALLS, (account, before), left)?;
+    Ok(u64::from(limit - left))
+}
+
+fn rows_of<R>(
+    connection: &Connection,
+    table: &Table<R>,
+    (account, before): (AccountId, Time),
+    limit: u32,
+) -> Result<u32, StoreError> {
+    let Some(everyone) = subjects::find_everyone(connection, account, table.family)? else {
         return Ok(0);
     };
-    let rows = oldest(connection, account, before, limit)?;
+    let rows = oldest(connection, table, (account, before), limit)?;
     let mut changes = Changes::default();
     for row in &rows {
-        erase_row(connection, row)?;
+        erase_row(connection, table, row)?;
         changes.add(row.subject, row.start_ms, -1);
         changes.add(everyone, row.start_ms, -1);
     }
@@ -83,39 +100,41 @@ fn user_calls(
     for subject in rows.iter().map(|row| row.subject).chain([everyone]) {
         counters::sweep(connection, subject)?;
     }
-    Ok(int_to_u64(rows.len()))
+    // The limit is one.
+    Ok(u32::try_from(rows.len()).unwrap_or(limit))
 }
 
-fn oldest(
+fn oldest<R>(
     connection: &Connection,
-    account: AccountId,
-    before: Time,
+    table: &Table<R>,
+    (account, before): (AccountId, Time),
     limit: u32,
 ) -> Result<Vec<Row>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT subject, call_start_ms, call, side
-         FROM user_calls INDEXED BY user_calls_by_account
-         WHERE account = ?1 AND call_start_ms < ?2
-         ORDER BY call_start_ms, call, user_number, side LIMIT ?3",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT subject, call_start_ms, call, {} FROM {} AND call_start_ms < ?2
+         ORDER BY call_start_ms, call, {} LIMIT ?3",
+        table.part,
+        table.of_account(),
+        table.ties
+    ))?;
     let rows = statement.query_map(params![account.0, millis_up(before), limit], |row| {
         Ok(Row {
             subject: row.get(0)?,
             start_ms: row.get(1)?,
             call: row.get(2)?,
-            side: row.get(3)?,
+            part: row.get(3)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn erase_row(connection: &Connection, row: &Row) -> Result<(), StoreError> {
+fn erase_row<R>(connection: &Connection, table: &Table<R>, row: &Row) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
-            "DELETE FROM user_calls
-             WHERE subject = ?1 AND call_start_ms = ?2 AND call = ?3 AND side = ?4",
-        )?
-        .execute(params![row.subject, row.start_ms, row.call, row.side])?;
+        .prepare_cached(&format!(
+            "DELETE FROM {} WHERE subject = ?1 AND call_start_ms = ?2 AND call = ?3 AND {} = ?4",
+            table.name, table.part
+        ))?
+        .execute(params![row.subject, row.start_ms, row.call, row.part])?;
     connection
         .prepare_cached("DELETE FROM events WHERE call = ?1")?
         .execute([row.call])?;

@@ -134,7 +134,8 @@ pub(super) fn last_call(connection: &Connection) -> Result<Option<CallId>, Store
         .prepare_cached(
             "SELECT max(call) FROM (
                  SELECT max(call) AS call FROM events
-                 UNION ALL SELECT max(call) FROM user_calls)",
+                 UNION ALL SELECT max(call) FROM user_calls
+                 UNION ALL SELECT max(call) FROM group_calls)",
         )?
         .query_row([], |row| row.get(0))?;
     Ok(last.and_then(|call| u64::try_from(call).ok()).map(CallId))

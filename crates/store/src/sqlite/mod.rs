@@ -9,11 +9,13 @@ mod connect;
 mod counters;
 mod erase;
 mod events;
+mod groups;
 mod migrate;
 mod outbox;
 mod page;
 mod reader;
 mod subjects;
+mod table;
 mod value;
 mod writer;
 

@@ -4,35 +4,34 @@
 //! number and a number into an hour; only inside one hour is an index stepped through. So every
 //! filter and both orders come down to one run of numbers.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use pbx::AccountId;
-use pbx::cdr::UserCall;
 use rusqlite::{Connection, ToSql, params};
 
-use super::calls::{self, COLUMNS, side_number};
 use super::counters::Tally;
 use super::subjects;
+use super::table::Table;
 use super::value::{int, millis, millis_up, unsigned};
 use crate::counts::{HOUR_MS, Slot};
 use crate::error::StoreError;
-use crate::query::{MAX_PAGE_ROWS, Order, Page, Position, UserCallQuery};
+use crate::query::{CallQuery, MAX_PAGE_ROWS, Order, Page, Position};
 
 /// Cuts the page that the query asks for.
-pub(super) fn user_calls(
+pub(super) fn cut<R>(
     connection: &Connection,
-    query: &UserCallQuery,
-) -> Result<Page, StoreError> {
+    table: &'static Table<R>,
+    query: &CallQuery,
+) -> Result<Page<R>, StoreError> {
     if query.call.is_some() {
-        return of_call(connection, query);
+        return of_call(connection, table, query);
     }
-    let Some(scope) = Scope::find(connection, query)? else {
-        return Ok(Page::default());
+    let Some(scope) = Scope::find(connection, table, query)? else {
+        return Ok(Page::EMPTY);
     };
     let matching = scope.matching(query)?;
     let total = matching.end - matching.start;
-    let wanted = cut(scope.behind(matching, query)?, query);
+    let wanted = wanted(scope.behind(matching, query)?, query);
     let mut rows = scope.rows(wanted)?;
     if query.order == Order::NewestFirst {
         rows.reverse();
@@ -41,7 +40,7 @@ pub(super) fn user_calls(
 }
 
 /// The numbers of a page among the numbers that are left.
-fn cut(left: Range<u64>, query: &UserCallQuery) -> Range<u64> {
+fn wanted(left: Range<u64>, query: &CallQuery) -> Range<u64> {
     let limit = u64::from(query.limit.min(MAX_PAGE_ROWS));
     match query.order {
         Order::OldestFirst => {
@@ -59,11 +58,12 @@ fn cut(left: Range<u64>, query: &UserCallQuery) -> Range<u64> {
 enum Whom {
     Everyone(AccountId),
     /// By subject.
-    Users(Vec<i64>),
+    Named(Vec<i64>),
 }
 
-struct Scope<'a> {
+struct Scope<'a, R: 'static> {
     connection: &'a Connection,
+    table: &'static Table<R>,
     whom: Whom,
     tally: Tally<'a>,
 }
@@ -75,32 +75,34 @@ enum Bound {
     Through,
 }
 
-impl<'a> Scope<'a> {
+impl<'a, R> Scope<'a, R> {
     /// `None` when nobody with a call is meant.
-    fn find(connection: &'a Connection, query: &UserCallQuery) -> Result<Option<Self>, StoreError> {
-        let (whom, subjects) = match &query.users {
+    fn find(
+        connection: &'a Connection,
+        table: &'static Table<R>,
+        query: &CallQuery,
+    ) -> Result<Option<Self>, StoreError> {
+        let (whom, subjects) = match subjects::find_named(connection, table.family, query)? {
             None => {
-                let everyone = subjects::find_everyone(connection, query.account)?;
+                let everyone = subjects::find_everyone(connection, query.account, table.family)?;
                 (
                     Whom::Everyone(query.account),
                     everyone.into_iter().collect(),
                 )
             }
-            Some(names) => {
-                let users = subjects::find_users(connection, query.account, names)?;
-                (Whom::Users(users.clone()), users)
-            }
+            Some(named) => (Whom::Named(named.clone()), named),
         };
         let tally = Tally::load(connection, subjects)?;
         Ok((tally.total() > 0).then_some(Self {
             connection,
+            table,
             whom,
             tally,
         }))
     }
 
     /// The numbers of the rows that the filters let through.
-    fn matching(&self, query: &UserCallQuery) -> Result<Range<u64>, StoreError> {
+    fn matching(&self, query: &CallQuery) -> Result<Range<u64>, StoreError> {
         let start = match query.from {
             Some(from) => self.before_instant(millis_up(from))?,
             None => 0,
@@ -113,11 +115,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Of these numbers, those behind the query's position.
-    fn behind(
-        &self,
-        matching: Range<u64>,
-        query: &UserCallQuery,
-    ) -> Result<Range<u64>, StoreError> {
+    fn behind(&self, matching: Range<u64>, query: &CallQuery) -> Result<Range<u64>, StoreError> {
         let Range { start, end } = matching;
         let Some(position) = &query.after else {
             return Ok(start..end);
@@ -151,23 +149,25 @@ impl<'a> Scope<'a> {
     fn before_position(&self, position: &Position, bound: Bound) -> Result<u64, StoreError> {
         let ms = millis(position.call_start_at);
         let slot = Slot::of(ms);
-        let inside = match bound {
-            Bound::Before => {
-                "call_start_ms >= ?2 AND call_start_ms <= ?3
-                 AND (call_start_ms, call, user_number, side) < (?3, ?4, ?5, ?6)"
-            }
-            Bound::Through => {
-                "call_start_ms >= ?2 AND call_start_ms <= ?3
-                 AND (call_start_ms, call, user_number, side) <= (?3, ?4, ?5, ?6)"
-            }
+        let operator = match bound {
+            Bound::Before => "<",
+            Bound::Through => "<=",
         };
-        let (call, side) = (int(position.call.0), side_number(position.side));
-        let values: [&dyn ToSql; 5] = [&slot.start_ms(), &ms, &call, &position.user_number, &side];
-        Ok(self.tally.before(slot)? + self.count(inside, &values)?)
+        let inside = format!(
+            "call_start_ms >= ?2 AND call_start_ms <= ?3
+             AND (call_start_ms, call, {}) {operator} (?3, ?4, ?5, ?6)",
+            self.table.place
+        );
+        let Position {
+            user_number, part, ..
+        } = position;
+        let call = int(position.call.0);
+        let values: [&dyn ToSql; 5] = [&slot.start_ms(), &ms, &call, user_number, part];
+        Ok(self.tally.before(slot)? + self.count(&inside, &values)?)
     }
 
     fn count(&self, condition: &str, values: &[&dyn ToSql]) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {} AND {condition}", self.table());
+        let sql = format!("SELECT count(*) FROM {} AND {condition}", self.source());
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut sum = 0;
         for key in self.keys() {
@@ -180,7 +180,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The rows with these numbers, oldest first.
-    fn rows(&self, numbers: Range<u64>) -> Result<Vec<UserCall>, StoreError> {
+    fn rows(&self, numbers: Range<u64>) -> Result<Vec<R>, StoreError> {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
@@ -198,13 +198,13 @@ impl<'a> Scope<'a> {
     }
 
     /// Rows of the one key, from an hour on: the index is in their order.
-    fn run(&self, from_ms: i64, skip: u64, wanted: u64) -> Result<Vec<UserCall>, StoreError> {
+    fn run(&self, from_ms: i64, skip: u64, wanted: u64) -> Result<Vec<R>, StoreError> {
         let mut statement = self.connection.prepare_cached(&self.run_sql())?;
         let mut collected = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
         for key in self.keys() {
             let mut rows = statement.query(params![key, from_ms, int(wanted), int(skip)])?;
             while let Some(row) = rows.next()? {
-                collected.push(calls::read(row)?);
+                collected.push((self.table.read)(row)?);
             }
         }
         Ok(collected)
@@ -212,76 +212,73 @@ impl<'a> Scope<'a> {
 
     fn run_sql(&self) -> String {
         format!(
-            "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2
-             ORDER BY {} LIMIT ?3 OFFSET ?4",
-            self.table(),
-            self.order()
+            "SELECT {} FROM {} AND call_start_ms >= ?2
+             ORDER BY call_start_ms, call, {} LIMIT ?3 OFFSET ?4",
+            self.table.columns,
+            self.source(),
+            self.ties()
         )
     }
 
-    /// Rows of several users within hours that hold little more than the page.
-    fn merge(&self, hours: Range<i64>) -> Result<Vec<UserCall>, StoreError> {
+    /// Rows of several subjects within hours that hold little more than the page.
+    fn merge(&self, hours: Range<i64>) -> Result<Vec<R>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM {} AND call_start_ms >= ?2 AND call_start_ms < ?3",
-            self.table()
+            "SELECT {} FROM {} AND call_start_ms >= ?2 AND call_start_ms < ?3",
+            self.table.columns,
+            self.source()
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut collected = Vec::new();
         for key in self.keys() {
             let mut rows = statement.query(params![key, hours.start, hours.end])?;
             while let Some(row) = rows.next()? {
-                collected.push(calls::read(row)?);
+                collected.push((self.table.read)(row)?);
             }
         }
-        collected.sort_unstable_by(order);
+        collected.sort_by_cached_key(self.table.position);
         Ok(collected)
     }
 
     /// What is read for each of [`Self::keys`] as `?1`.
-    fn table(&self) -> &'static str {
+    fn source(&self) -> String {
         match self.whom {
-            Whom::Everyone(_) => "user_calls INDEXED BY user_calls_by_account WHERE account = ?1",
-            Whom::Users(_) => "user_calls WHERE subject = ?1",
+            Whom::Everyone(_) => self.table.of_account(),
+            Whom::Named(_) => self.table.of_subject(),
         }
     }
 
-    /// The order of one key's rows, in the words of the index that holds them.
-    fn order(&self) -> &'static str {
+    /// What orders one key's rows of one start and call, in the words of what holds them.
+    fn ties(&self) -> &'static str {
         match self.whom {
-            Whom::Everyone(_) => "call_start_ms, call, user_number, side",
-            Whom::Users(_) => "call_start_ms, call, side",
+            Whom::Everyone(_) => self.table.ties,
+            Whom::Named(_) => self.table.part,
         }
     }
 
     fn keys(&self) -> Vec<i64> {
         match &self.whom {
             Whom::Everyone(account) => vec![i64::from(account.0)],
-            Whom::Users(users) => users.clone(),
+            Whom::Named(subjects) => subjects.clone(),
         }
     }
 }
 
 /// Rows of one call: few, so they are filtered and ordered here.
-fn of_call(connection: &Connection, query: &UserCallQuery) -> Result<Page, StoreError> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM user_calls INDEXED BY user_calls_by_call
-         WHERE call = ?1 AND account = ?2 LIMIT {MAX_PAGE_ROWS}"
-    ))?;
-    let call = query.call.map(|call| int(call.0));
-    let mut found = statement.query(params![call, query.account.0])?;
-    let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.extend(Some(calls::read(row)?).filter(|row| lets_through(query, row)));
-    }
-    rows.sort_unstable_by(order);
+fn of_call<R>(
+    connection: &Connection,
+    table: &'static Table<R>,
+    query: &CallQuery,
+) -> Result<Page<R>, StoreError> {
+    let mut rows = matching_of_call(connection, table, query)?;
+    rows.sort_by_cached_key(table.position);
     let total = rows.len();
     if let Some(position) = &query.after {
         rows.retain(|row| match query.order {
-            Order::OldestFirst => Position::of(row) > *position,
-            Order::NewestFirst => Position::of(row) < *position,
+            Order::OldestFirst => (table.position)(row) > *position,
+            Order::NewestFirst => (table.position)(row) < *position,
         });
     }
-    let wanted = cut(0..count(rows.len()), query);
+    let wanted = wanted(0..count(rows.len()), query);
     let mut rows: Vec<_> = rows
         .drain(index(wanted.start, &rows)..index(wanted.end, &rows))
         .collect();
@@ -294,25 +291,34 @@ fn of_call(connection: &Connection, query: &UserCallQuery) -> Result<Page, Store
     })
 }
 
-fn lets_through(query: &UserCallQuery, row: &UserCall) -> bool {
-    let is_user = |text: &String| **text == *row.user_number || **text == *row.user_name;
-    query
-        .users
-        .as_ref()
-        .is_none_or(|users| users.iter().any(is_user))
-        && query.from.is_none_or(|from| row.call_start_at >= from)
-        && query.to_exclusive.is_none_or(|to| row.call_start_at < to)
+fn matching_of_call<R>(
+    connection: &Connection,
+    table: &'static Table<R>,
+    query: &CallQuery,
+) -> Result<Vec<R>, StoreError> {
+    let named = subjects::find_named(connection, table.family, query)?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {}, subject FROM {} LIMIT {MAX_PAGE_ROWS}",
+        table.columns,
+        table.of_call()
+    ))?;
+    let subject = statement.column_count() - 1;
+    let call = query.call.map(|call| int(call.0));
+    let mut found = statement.query(params![call, query.account.0])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let subject = row.get(subject)?;
+        let is_named = named.as_ref().is_none_or(|named| named.contains(&subject));
+        let row = (table.read)(row)?;
+        let start = (table.position)(&row).call_start_at;
+        let is_in_time = query.from.is_none_or(|from| start >= from)
+            && query.to_exclusive.is_none_or(|to| start < to);
+        rows.extend(Some(row).filter(|_| is_named && is_in_time));
+    }
+    Ok(rows)
 }
 
-fn order(one: &UserCall, other: &UserCall) -> Ordering {
-    let key = |row: &UserCall| (row.call_start_at, row.call);
-    key(one)
-        .cmp(&key(other))
-        .then_with(|| one.user_number.cmp(&other.user_number))
-        .then_with(|| one.kind.side().cmp(&other.kind.side()))
-}
-
-fn index(number: u64, rows: &[UserCall]) -> usize {
+fn index<R>(number: u64, rows: &[R]) -> usize {
     usize::try_from(number)
         .unwrap_or(usize::MAX)
         .min(rows.len())
@@ -328,10 +334,12 @@ mod tests {
 
     use super::*;
     use crate::Writer;
+    use crate::sqlite::calls::USER_CALLS;
     use crate::sqlite::connect;
+    use crate::sqlite::groups::RING_GROUP_CALLS;
 
     /// How SQLite would go about it.
-    fn plan(whom: Whom) -> String {
+    fn plan<R>(table: &'static Table<R>, whom: Whom) -> String {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("switchhook.db");
         let writer = Writer::open(&path).unwrap();
@@ -339,6 +347,7 @@ mod tests {
         let tally = Tally::load(&connection, Vec::new()).unwrap();
         let scope = Scope {
             connection: &connection,
+            table,
             whom,
             tally,
         };
@@ -354,19 +363,30 @@ mod tests {
 
     #[test]
     fn a_run_of_rows_is_read_as_the_index_has_them() {
+        let everyone = || Whom::Everyone(AccountId(1));
+        let named = || Whom::Named(vec![1]);
         let table = [
             (
-                Whom::Everyone(AccountId(1)),
+                plan(&USER_CALLS, everyone()),
                 "SEARCH user_calls USING COVERING INDEX user_calls_by_account \
                  (account=? AND call_start_ms>?)",
             ),
             (
-                Whom::Users(vec![1]),
+                plan(&USER_CALLS, named()),
                 "SEARCH user_calls USING PRIMARY KEY (subject=? AND call_start_ms>?)",
             ),
+            (
+                plan(&RING_GROUP_CALLS, everyone()),
+                "SEARCH group_calls USING COVERING INDEX group_calls_by_account \
+                 (account=? AND kind=? AND call_start_ms>?)",
+            ),
+            (
+                plan(&RING_GROUP_CALLS, named()),
+                "SEARCH group_calls USING PRIMARY KEY (subject=? AND call_start_ms>?)",
+            ),
         ];
-        for (whom, expect) in table {
-            assert_eq!(plan(whom), expect);
+        for (plan, expect) in table {
+            assert_eq!(plan, expect);
         }
     }
 }

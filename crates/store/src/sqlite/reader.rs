@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use pbx::AccountId;
+use pbx::cdr::{GroupCall, UserCall};
+use pbx::{AccountId, GroupKind};
 use rusqlite::Connection;
 
-use super::{accounts, connect, outbox, page};
+use super::calls::USER_CALLS;
+use super::{accounts, connect, groups, outbox, page};
 use crate::account::AccountDocument;
 use crate::delivery::{Backlog, DeliveryQuery, DeliveryRecord, Part, Pending};
 use crate::error::StoreError;
-use crate::query::{Page, UserCallQuery};
+use crate::query::{CallQuery, Page};
 
 /// Reads what is committed. Clones share their connections; a call blocks while all are in use.
 #[derive(Clone, Debug)]
@@ -50,9 +52,18 @@ impl Reader {
         })
     }
 
-    /// A page of rows and how many there are.
-    pub fn user_calls(&self, query: &UserCallQuery) -> Result<Page, StoreError> {
-        self.read(|connection| page::user_calls(connection, query))
+    /// A page of users' calls and how many there are.
+    pub fn user_calls(&self, query: &CallQuery) -> Result<Page<UserCall>, StoreError> {
+        self.read(|connection| page::cut(connection, &USER_CALLS, query))
+    }
+
+    /// A page of stays in queues, or in ring groups, and how many there are.
+    pub fn group_calls(
+        &self,
+        kind: GroupKind,
+        query: &CallQuery,
+    ) -> Result<Page<GroupCall>, StoreError> {
+        self.read(|connection| page::cut(connection, groups::table(kind), query))
     }
 
     /// Endpoints that have deliveries to be made, for the start.

@@ -7,118 +7,196 @@ use pbx::AccountId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::StoreError;
+use crate::query::CallQuery;
 
 /// Subjects the writer remembers, so that it need not ask for each row; over it, it starts afresh.
 const MAX_REMEMBERED: usize = 4_096;
-/// Kind of the subject that stands for all users of an account.
-const EVERYONE: i64 = 0;
-/// Kind of one user.
-const USER: i64 = 1;
+
+/// Kinds of row that are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Family {
+    Users,
+    Queues,
+    RingGroups,
+}
+
+/// One whom rows are counted for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Subject {
+    pub(super) account: AccountId,
+    kind: i64,
+    group: Arc<str>,
+    number: Arc<str>,
+    name: Arc<str>,
+}
+
+impl Family {
+    /// Kind of the subject that stands for all rows of an account.
+    const fn everyone(self) -> i64 {
+        match self {
+            Self::Users => 0,
+            Self::Queues => 2,
+            Self::RingGroups => 4,
+        }
+    }
+
+    /// Kind of its members.
+    const fn one(self) -> i64 {
+        self.everyone() + 1
+    }
+}
+
+impl Subject {
+    /// All rows of an account together.
+    pub(super) fn everyone(account: AccountId, family: Family) -> Self {
+        Self {
+            account,
+            kind: family.everyone(),
+            group: Arc::default(),
+            number: Arc::default(),
+            name: Arc::default(),
+        }
+    }
+
+    /// One user under one name.
+    pub(super) fn user(account: AccountId, number: &Arc<str>, name: &Arc<str>) -> Self {
+        Self::member(account, Family::Users, Arc::default(), (number, name))
+    }
+
+    /// One user's part in a queue or ring group; nobody's when number and name are empty.
+    pub(super) fn member(
+        account: AccountId,
+        family: Family,
+        group: Arc<str>,
+        (number, name): (&Arc<str>, &Arc<str>),
+    ) -> Self {
+        Self {
+            account,
+            kind: family.one(),
+            group,
+            number: Arc::clone(number),
+            name: Arc::clone(name),
+        }
+    }
+}
 
 /// The writer's memory of subjects.
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
-    everyone: BTreeMap<AccountId, i64>,
-    users: BTreeMap<(AccountId, Arc<str>, Arc<str>), i64>,
+    numbers: BTreeMap<Subject, i64>,
 }
 
 impl Subjects {
     /// Forgets what a transaction that failed may have added.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        self.numbers.clear();
     }
 
-    /// All users of an account together.
-    pub(super) fn everyone(
+    /// The number of a subject, which is given to it when it has none.
+    pub(super) fn number(
         &mut self,
         connection: &Connection,
-        account: AccountId,
+        subject: Subject,
     ) -> Result<i64, StoreError> {
-        if let Some(subject) = self.everyone.get(&account) {
-            return Ok(*subject);
+        if let Some(number) = self.numbers.get(&subject) {
+            return Ok(*number);
         }
-        let subject = find_or_make(connection, account, (EVERYONE, "", ""))?;
-        self.make_room();
-        self.everyone.insert(account, subject);
-        Ok(subject)
-    }
-
-    /// One user.
-    pub(super) fn user(
-        &mut self,
-        connection: &Connection,
-        account: AccountId,
-        number: &Arc<str>,
-        name: &Arc<str>,
-    ) -> Result<i64, StoreError> {
-        let key = (account, number.clone(), name.clone());
-        if let Some(subject) = self.users.get(&key) {
-            return Ok(*subject);
-        }
-        let subject = find_or_make(connection, account, (USER, number, name))?;
-        self.make_room();
-        self.users.insert(key, subject);
-        Ok(subject)
-    }
-
-    fn make_room(&mut self) {
-        if self.everyone.len() + self.users.len() >= MAX_REMEMBERED {
+        let number = find_or_make(connection, &subject)?;
+        if self.numbers.len() >= MAX_REMEMBERED {
             self.forget();
         }
+        self.numbers.insert(subject, number);
+        Ok(number)
     }
 }
 
-fn find_or_make(
-    connection: &Connection,
-    account: AccountId,
-    (kind, number, name): (i64, &str, &str),
-) -> Result<i64, StoreError> {
-    let key = params![account.0, kind, number, name];
-    let found = connection
-        .prepare_cached(
-            "SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND number = ?3 AND name = ?4",
-        )?
-        .query_row(key, |row| row.get(0))
-        .optional()?;
-    if let Some(subject) = found {
-        return Ok(subject);
+fn find_or_make(connection: &Connection, subject: &Subject) -> Result<i64, StoreError> {
+    if let Some(number) = find_one(connection, subject)? {
+        return Ok(number);
     }
-    let subject = connection
+    Ok(connection
         .prepare_cached(
-            "INSERT INTO subjects (account, kind, number, name) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO subjects (account, kind, group_name, number, name)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .insert(key)?;
-    Ok(subject)
+        .insert(params![
+            subject.account.0,
+            subject.kind,
+            subject.group,
+            subject.number,
+            subject.name
+        ])?)
 }
 
-/// All users of an account together, when it has had a call.
+fn find_one(connection: &Connection, subject: &Subject) -> Result<Option<i64>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT id FROM subjects
+             WHERE account = ?1 AND kind = ?2 AND group_name = ?3 AND number = ?4 AND name = ?5",
+        )?
+        .query_row(
+            params![
+                subject.account.0,
+                subject.kind,
+                subject.group,
+                subject.number,
+                subject.name
+            ],
+            |row| row.get(0),
+        )
+        .optional()?)
+}
+
+/// All rows of an account together, when it has had one.
 pub(super) fn find_everyone(
     connection: &Connection,
     account: AccountId,
+    family: Family,
 ) -> Result<Option<i64>, StoreError> {
-    let subject = connection
-        .prepare_cached("SELECT id FROM subjects WHERE account = ?1 AND kind = ?2")?
-        .query_row(params![account.0, EVERYONE], |row| row.get(0))
-        .optional()?;
-    Ok(subject)
+    find_one(connection, &Subject::everyone(account, family))
 }
 
-/// The users of an account that have, or had, one of these numbers or names.
-pub(super) fn find_users(
+/// Those that the query's users and groups name; `None` when it names neither, and all are meant.
+pub(super) fn find_named(
     connection: &Connection,
-    account: AccountId,
-    numbers_or_names: &[String],
-) -> Result<Vec<i64>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND number = ?3
-         UNION ALL SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND name = ?3",
-    )?;
-    let mut users = BTreeSet::new();
-    for text in numbers_or_names {
-        let mut rows = statement.query(params![account.0, USER, text])?;
+    family: Family,
+    query: &CallQuery,
+) -> Result<Option<Vec<i64>>, StoreError> {
+    let scope = (query.account, family.one());
+    let find = |sql, texts: &Option<Vec<String>>| {
+        let found = texts
+            .as_ref()
+            .map(|texts| find_each(connection, sql, scope, texts));
+        found.transpose()
+    };
+    let found = match (find(BY_USER, &query.users)?, find(BY_GROUP, &query.groups)?) {
+        (None, None) => return Ok(None),
+        (Some(found), None) | (None, Some(found)) => found,
+        (Some(of_users), Some(of_groups)) => &of_users & &of_groups,
+    };
+    Ok(Some(found.into_iter().collect()))
+}
+
+const BY_USER: &str = "
+    SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND number = ?3
+    UNION ALL SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND name = ?3";
+const BY_GROUP: &str =
+    "SELECT id FROM subjects WHERE account = ?1 AND kind = ?2 AND group_name = ?3";
+
+fn find_each(
+    connection: &Connection,
+    sql: &str,
+    (account, kind): (AccountId, i64),
+    texts: &[String],
+) -> Result<BTreeSet<i64>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = BTreeSet::new();
+    // An empty text stands for what a subject has not.
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        let mut rows = statement.query(params![account.0, kind, text])?;
         while let Some(row) = rows.next()? {
-            users.insert(row.get(0)?);
+            found.insert(row.get(0)?);
         }
     }
-    Ok(users.into_iter().collect())
+    Ok(found)
 }

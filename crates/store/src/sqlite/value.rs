@@ -1,5 +1,7 @@
 //! Between our types and SQLite's integers.
 
+use std::sync::Arc;
+
 use clock::Time;
 use pbx::{AccountId, CallId};
 use rusqlite::Row;
@@ -51,6 +53,21 @@ pub(super) fn optional_time(
 ) -> Result<Option<Time>, StoreError> {
     let value: Option<i64> = row.get(column)?;
     value.map(|value| checked(value).map(convert)).transpose()
+}
+
+/// A column that holds text which many share.
+pub(super) fn shared(row: &Row<'_>, column: usize) -> Result<Arc<str>, StoreError> {
+    let text = row.get_ref(column)?.as_str();
+    Ok(text.map_err(rusqlite::Error::from)?.into())
+}
+
+/// The same for a column that may be empty.
+pub(super) fn optional_shared(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<Arc<str>>, StoreError> {
+    let text = row.get_ref(column)?.as_str_or_null();
+    Ok(text.map_err(rusqlite::Error::from)?.map(Arc::from))
 }
 
 pub(super) fn call(row: &Row<'_>, column: usize) -> Result<CallId, StoreError> {

@@ -8,7 +8,7 @@ use pbx::{CallId, Event};
 use rusqlite::Connection;
 
 use super::subjects::Subjects;
-use super::{accounts, calls, connect, erase, events, migrate, outbox};
+use super::{accounts, calls, connect, erase, events, groups, migrate, outbox};
 use crate::account::AccountDocument;
 use crate::batch::{Batch, Durability, Erase};
 use crate::delivery::DeliveryId;
@@ -53,6 +53,7 @@ impl Writer {
         let given = self.transaction(|connection, subjects| {
             events::insert(connection, &batch.events)?;
             calls::write(connection, subjects, &batch.rows)?;
+            groups::write(connection, subjects, &batch.group_rows)?;
             outbox::record(connection, &batch.attempts)?;
             if let Some(at) = batch.heartbeat {
                 events::beat(connection, at)?;
@@ -210,7 +211,7 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: 2,
+                    known: 3,
                     ..
                 }
             ),

@@ -9,13 +9,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use clock::Time;
-use pbx::{CallId, Trigger};
+use pbx::{CallId, GroupKind, Trigger};
 use store::{
-    AttemptResult, Batch, DeliveryId, Fate, NewDelivery, Order, Part, Reader, UserCallQuery, Writer,
+    AttemptResult, Batch, CallQuery, DeliveryId, Fate, NewDelivery, Order, Part, Reader, Writer,
 };
 
 use crate::suite::model::{self, Dice};
-use crate::suite::{ACME, MIDNIGHT_MS, arrived, call, ended, event, ringing, row};
+use crate::suite::{ACME, MIDNIGHT_MS, arrived, call, ended, event, ringing, row, stay};
 
 const FOLDER: &str = "STORE_CRASH_FOLDER";
 /// How often the child is killed; more in a soak.
@@ -33,6 +33,7 @@ fn batch(number: u64) -> Batch {
         event(call(number), at_ms, ringing("1010")),
     ];
     let mut rows = Vec::new();
+    let mut group_rows = Vec::new();
     let mut attempts = Vec::new();
     if let Some(before) = number.checked_sub(1) {
         events.push(event(call(before), at_ms, ended()));
@@ -42,6 +43,7 @@ fn batch(number: u64) -> Batch {
             &format!("2{}", before % 7),
             at_ms - 59_999,
         ));
+        group_rows.push(stay(call(before), 1, at_ms - 59_999));
         attempts.push(AttemptResult {
             delivery: DeliveryId(number),
             at: Time::from_millis(at_ms),
@@ -62,6 +64,7 @@ fn batch(number: u64) -> Batch {
     Batch {
         events,
         rows,
+        group_rows,
         deliveries: vec![delivery],
         attempts,
         heartbeat,
@@ -195,13 +198,13 @@ fn check_rows(reader: &Reader, batches: &[Batch], dice: &mut Dice) {
         Some(vec!["21".into(), "25".into()]),
     ];
     for users in users {
-        let query = UserCallQuery {
+        let query = CallQuery {
             users,
             from: Some(Time::from_millis(MIDNIGHT_MS + dice.roll(3_600_000))),
             order: Order::OldestFirst,
             offset: dice.roll(20),
             limit: 50,
-            ..UserCallQuery::all(ACME)
+            ..CallQuery::all(ACME)
         };
         assert_eq!(
             reader.user_calls(&query).unwrap(),
@@ -209,4 +212,11 @@ fn check_rows(reader: &Reader, batches: &[Batch], dice: &mut Dice) {
             "{query:?}"
         );
     }
+    let stays: Vec<_> = batches
+        .iter()
+        .flat_map(|batch| batch.group_rows.iter().cloned())
+        .collect();
+    let all = CallQuery::all(ACME);
+    let found = reader.group_calls(GroupKind::Queue, &all).unwrap();
+    assert_eq!(found, model::page(&stays, &all));
 }

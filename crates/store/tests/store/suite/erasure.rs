@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clock::Time;
-use store::{DeliveryId, Erase, Fate, Part, Reader, UserCallQuery, Writer};
+use store::{CallQuery, DeliveryId, Erase, Fate, Part, Reader, Writer};
 
 use super::model::{self, Dice};
 use super::outbox::{attempt, commit, delivery};
@@ -15,7 +15,7 @@ pub(crate) fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)
     let mut store = Store::new(open);
     store.list(rows.clone());
     let before = Time::from_millis(MIDNIGHT_MS + 7_200_000);
-    let erase = Erase::UserCalls {
+    let erase = Erase::Calls {
         account: ACME,
         before,
     };
@@ -36,7 +36,7 @@ pub(crate) fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)
         let page = store.reader.user_calls(&query).unwrap();
         assert_eq!(page, model::page(&rows, &query), "{query:?}");
     }
-    let all = Erase::UserCalls {
+    let all = Erase::Calls {
         account: ACME,
         before: Time::from_micros(u64::MAX),
     };
@@ -44,16 +44,16 @@ pub(crate) fn counters_go_down_with_the_rows(open: fn(&Path) -> (Writer, Reader)
     assert_eq!(
         store
             .reader
-            .user_calls(&UserCallQuery::all(ACME))
+            .user_calls(&CallQuery::all(ACME))
             .unwrap()
             .total,
         0
     );
     store.list(rows.clone());
-    let page = store.reader.user_calls(&UserCallQuery::all(ACME)).unwrap();
+    let page = store.reader.user_calls(&CallQuery::all(ACME)).unwrap();
     assert_eq!(
         page,
-        model::page(&rows, &UserCallQuery::all(ACME)),
+        model::page(&rows, &CallQuery::all(ACME)),
         "counted up from nothing"
     );
 }

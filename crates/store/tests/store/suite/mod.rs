@@ -6,12 +6,13 @@ pub(crate) mod events;
 pub(crate) mod model;
 pub(crate) mod outbox;
 pub(crate) mod paging;
+pub(crate) mod stays;
 
 use std::path::Path;
 
 use clock::Time;
-use pbx::cdr::{UserCall, UserCallKind};
-use pbx::{AccountId, CallId, Event, Fact, HangupCause, UserRef};
+use pbx::cdr::{GroupCall, UserCall, UserCallKind};
+use pbx::{AccountId, CallId, Event, Fact, GroupKind, HangupCause, UserRef};
 use store::{Batch, Reader, Writer};
 use tempfile::TempDir;
 
@@ -59,6 +60,14 @@ impl Store {
         self.writer.commit(&batch).unwrap();
     }
 
+    pub(crate) fn list_stays(&mut self, group_rows: Vec<GroupCall>) {
+        let batch = Batch {
+            group_rows,
+            ..Batch::default()
+        };
+        self.writer.commit(&batch).unwrap();
+    }
+
     pub(crate) fn tell(&mut self, events: Vec<Event>) {
         let batch = Batch {
             events,
@@ -88,6 +97,26 @@ pub(crate) fn row(call: CallId, user: &str, start_ms: u64) -> UserCall {
         call_start_at: start,
         connected_at: Some(Time::from_millis(start_ms + 5_000)),
         ended_at: Some(Time::from_millis(start_ms + 65_000)),
+        call_duration_seconds: 65,
+        conversation_duration_seconds: 60,
+    }
+}
+
+/// A stay in the queue `Sales` that John answered.
+pub(crate) fn stay(call: CallId, number: u32, start_ms: u64) -> GroupCall {
+    GroupCall {
+        account: ACME,
+        call,
+        stay: number,
+        kind: GroupKind::Queue,
+        name: "Sales".into(),
+        caller_id: Some("61300000000".into()),
+        caller_name: None,
+        dest_number: "61298765432".into(),
+        user: Some(user_ref("1010")),
+        call_start_at: Time::from_millis(start_ms),
+        connected_at: Some(Time::from_millis(start_ms + 5_000)),
+        ended_at: Time::from_millis(start_ms + 65_000),
         call_duration_seconds: 65,
         conversation_duration_seconds: 60,
     }

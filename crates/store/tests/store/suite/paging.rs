@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clock::Time;
 use pbx::cdr::UserCall;
-use store::{Order, Position, Reader, UserCallQuery, Writer};
+use store::{CallQuery, Order, Position, Reader, Writer};
 
 use super::model::{self, Dice};
 use super::{ACME, DAY_MS, MIDNIGHT_MS, OTHER, Store, call, row};
@@ -49,15 +49,15 @@ pub(crate) fn each_row_is_on_one_page(open: fn(&Path) -> (Writer, Reader)) {
             Some(vec!["1001".into()]),
             Some(vec!["1001".into(), "1004".into()]),
         ] {
-            let all = UserCallQuery {
+            let all = CallQuery {
                 order,
                 users,
-                ..UserCallQuery::all(ACME)
+                ..CallQuery::all(ACME)
             };
             let mut seen = Vec::new();
             loop {
                 let offset = u64::try_from(seen.len()).unwrap();
-                let query = UserCallQuery {
+                let query = CallQuery {
                     offset,
                     limit: 7,
                     ..all.clone()
@@ -77,18 +77,18 @@ pub(crate) fn a_cursor_goes_on_behind_its_row(open: fn(&Path) -> (Writer, Reader
     let mut dice = Dice(78);
     let rows = dice.rows(ROWS);
     let mut store = filled(open, &mut dice, &rows);
-    let all = UserCallQuery::all(ACME);
+    let all = CallQuery::all(ACME);
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let query = UserCallQuery {
+        let query = CallQuery {
             after,
             limit: 9,
             ..all.clone()
         };
         let page = store.reader.user_calls(&query).unwrap();
         let Some(last) = page.rows.last() else { break };
-        after = Some(Position::of(last));
+        after = Some(Position::from(last));
         seen.extend(page.rows);
         // A newer row moves every offset, but no cursor.
         store.list(vec![row(
@@ -125,11 +125,11 @@ pub(crate) fn days_end_at_midnight_utc(open: fn(&Path) -> (Writer, Reader)) {
         (midnight(1), midnight(0), 0..0),
     ];
     for (from, to_exclusive, expect) in table {
-        let query = UserCallQuery {
+        let query = CallQuery {
             from,
             to_exclusive,
             order: Order::OldestFirst,
-            ..UserCallQuery::all(ACME)
+            ..CallQuery::all(ACME)
         };
         let page = store.reader.user_calls(&query).unwrap();
         let found: Vec<u64> = page
@@ -148,7 +148,7 @@ pub(crate) fn a_row_never_changes_and_counts_once(open: fn(&Path) -> (Writer, Re
     changed.call_duration_seconds += 1;
     store.list(vec![ended.clone(), changed.clone()]);
     store.list(vec![changed]);
-    let all = UserCallQuery::all(ACME);
+    let all = CallQuery::all(ACME);
     let page = store.reader.user_calls(&all).unwrap();
     assert_eq!((page.rows, page.total), (vec![ended], 1));
 }
@@ -171,9 +171,9 @@ pub(crate) fn names_and_numbers_find_the_same_user(open: fn(&Path) -> (Writer, R
     ];
     for (users, expect) in table {
         let users = Some(users.iter().map(|user| (*user).to_owned()).collect());
-        let query = UserCallQuery {
+        let query = CallQuery {
             users,
-            ..UserCallQuery::all(ACME)
+            ..CallQuery::all(ACME)
         };
         let rows = store.reader.user_calls(&query).unwrap().rows;
         let expect: Vec<_> = expect.iter().map(|number| call(*number)).collect();
@@ -188,30 +188,30 @@ pub(crate) fn names_and_numbers_find_the_same_user(open: fn(&Path) -> (Writer, R
 pub(crate) fn unknown_filters_match_nothing(open: fn(&Path) -> (Writer, Reader)) {
     let mut store = Store::new(open);
     store.list(vec![row(call(1), "1010", MIDNIGHT_MS)]);
-    let all = UserCallQuery::all(ACME);
+    let all = CallQuery::all(ACME);
     let table = [
-        UserCallQuery {
+        CallQuery {
             users: Some(vec!["9999".into()]),
             ..all.clone()
         },
-        UserCallQuery {
+        CallQuery {
             users: Some(vec![]),
             ..all.clone()
         },
-        UserCallQuery {
+        CallQuery {
             users: Some(vec![String::new()]),
             ..all.clone()
         },
-        UserCallQuery {
+        CallQuery {
             call: Some(call(2)),
             ..all.clone()
         },
-        UserCallQuery {
+        CallQuery {
             call: Some(call(1)),
             users: Some(vec!["1".into()]),
             ..all.clone()
         },
-        UserCallQuery {
+        CallQuery {
             account: pbx::AccountId(9),
             ..all
         },
@@ -231,10 +231,10 @@ pub(crate) fn accounts_do_not_see_one_another(open: fn(&Path) -> (Writer, Reader
     for (account, expect) in [(ACME, own), (OTHER, foreign)] {
         for call in [None, Some(expect.call)] {
             for users in [None, Some(vec!["1010".to_owned()])] {
-                let query = UserCallQuery {
+                let query = CallQuery {
                     users,
                     call,
-                    ..UserCallQuery::all(account)
+                    ..CallQuery::all(account)
                 };
                 let page = store.reader.user_calls(&query).unwrap();
                 assert_eq!(
