@@ -10,7 +10,6 @@
     reason = "samples and their counts are far from where a cast between numbers loses anything"
 )]
 
-mod encoded;
 pub mod level;
 #[cfg(feature = "mp3")]
 pub mod mp3;

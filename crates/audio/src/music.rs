@@ -1,20 +1,16 @@
 //! Music on hold: one track that comes with the program. It runs into itself without a seam, and
 //! `music/make.py` plays it.
 
-use std::sync::Arc;
-
 use media::codec::Codec;
 use media::sound::Sound;
 
-use crate::encoded::Encoded;
 use crate::pcm::Pcm;
 use crate::upload::{self, UploadLimits};
 
-/// The track for phones that speak this encoding, to be repeated for ever. The first call for each decodes
-/// and encodes it, up to half a second; so it does not belong where calls wait.
-pub fn on_hold(codec: Codec) -> Arc<Sound> {
-    static ENCODED: Encoded = Encoded::new();
-    ENCODED.of(codec, on_hold_pcm)
+/// The track for phones that speak this encoding, to be repeated for ever. Decoded and encoded each time, up
+/// to half a second: it does not belong where calls wait.
+pub fn on_hold(codec: Codec) -> Sound {
+    on_hold_pcm().sound(&[codec])
 }
 
 /// The track as linear audio of 16 kHz.
@@ -97,7 +93,6 @@ mod tests {
     #[test]
     fn the_sound_is_made_once() {
         let sound = on_hold(Codec::Pcma);
-        assert!(Arc::ptr_eq(&sound, &on_hold(Codec::Pcma)));
         assert_eq!(sound.frames(), 4_200);
     }
 }

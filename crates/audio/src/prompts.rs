@@ -1,13 +1,12 @@
 //! The spoken prompts, by language. They lie in the program as they were made, and are decoded and
-//! encoded for phones when they are first needed: a start costs nothing, and idle memory neither.
+//! encoded for phones by whoever needs them: a start costs nothing, and idle memory neither.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use media::codec::Codec;
 use media::sound::Sound;
 
-use crate::encoded::Encoded;
 use crate::pcm::Pcm;
 use crate::say::{self, Part, Rules};
 use crate::upload::{self, UploadLimits};
@@ -28,7 +27,6 @@ pub struct Prompt {
     /// The words that are spoken.
     pub words: &'static str,
     file: &'static [u8],
-    encoded: Encoded,
 }
 
 impl Language {
@@ -74,10 +72,10 @@ impl Language {
 }
 
 impl Prompt {
-    /// The sound for phones that speak this encoding. The first call for each decodes and encodes it, some
-    /// milliseconds for a sentence; so it does not belong where calls wait.
-    pub fn sound(&self, codec: Codec) -> Arc<Sound> {
-        self.encoded.of(codec, || self.pcm())
+    /// The sound for phones that speak this encoding, decoded and encoded each time, some milliseconds for a
+    /// sentence: it does not belong where calls wait.
+    pub fn sound(&self, codec: Codec) -> Sound {
+        self.pcm().sound(&[codec])
     }
 
     /// The sound as linear audio of 16 kHz.
@@ -108,7 +106,6 @@ static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
 });
 
 fn prompt((id, used, words, file): &Row) -> (&'static str, Prompt) {
-    let encoded = Encoded::new();
     (
         id,
         Prompt {
@@ -116,7 +113,6 @@ fn prompt((id, used, words, file): &Row) -> (&'static str, Prompt) {
             used,
             words,
             file,
-            encoded,
         },
     )
 }
@@ -218,12 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_is_made_once_for_each_encoding() {
+    fn a_sound_is_made_in_each_encoding() {
         let prompt = Language::named("en").unwrap().prompt("goodbye").unwrap();
         let length = prompt.pcm().duration().as_secs_f64();
         for codec in [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus] {
             let sound = prompt.sound(codec);
-            assert!(Arc::ptr_eq(&sound, &prompt.sound(codec)));
             assert!(sound.codecs().eq([codec]));
             assert!((sound.duration().as_secs_f64() - length).abs() < 0.021);
         }

@@ -26,6 +26,16 @@ struct Playing {
     transcoder: Option<Transcoder>,
 }
 
+/// Where a playlist stands.
+enum Place {
+    /// At this frame of this sound.
+    Frame(usize, usize),
+    /// Before a sound that is still in the making.
+    Promised,
+    /// Behind its end.
+    End,
+}
+
 /// What a turn brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -125,33 +135,22 @@ fn press(keys: &mut KeySender, now: Time, leg: &mut Leg, packet: &mut Vec<u8>) -
 impl Playing {
     fn new(play: PlayId, mut playlist: Playlist) -> Self {
         playlist.sounds.truncate(MAX_PLAYLIST_SOUNDS);
-        let total: usize = playlist.sounds.iter().map(|sound| sound.frames()).sum();
-        let mut skip = match playlist.repeat {
-            Repeat::Once => playlist.from_frame,
-            Repeat::Forever => playlist.from_frame.checked_rem(total).unwrap_or(0),
-        };
-        let mut sound = 0;
-        while let Some(here) = playlist
-            .sounds
-            .get(sound)
-            .filter(|here| skip >= here.frames())
-        {
-            skip -= here.frames();
-            sound += 1;
-        }
         Self {
             play,
             playlist,
-            sound,
-            frame: skip,
+            sound: 0,
+            frame: 0,
             transcoder: None,
         }
     }
 
-    /// Adds the next frame in that encoding to `out`; `false` when there is none.
+    /// Adds the next frame in that encoding to `out`, or nothing while a sound is in the making;
+    /// `false` when there is none.
     fn next(&mut self, codec: Option<Codec>, out: &mut Vec<u8>) -> bool {
-        let Some((sound, frame)) = self.step() else {
-            return false;
+        let (sound, frame) = match self.step() {
+            Place::Frame(sound, frame) => (sound, frame),
+            Place::Promised => return true,
+            Place::End => return false,
         };
         let Some(codec) = codec else { return true };
         let Some(sound) = self.playlist.sounds.get(sound) else {
@@ -172,24 +171,27 @@ impl Playing {
     }
 
     /// The sound and frame whose turn it is.
-    fn step(&mut self) -> Option<(usize, usize)> {
+    fn step(&mut self) -> Place {
         // Twice: to the end, and from the beginning; sounds without a frame are passed over.
         for _ in 0..2 {
             while let Some(sound) = self.playlist.sounds.get(self.sound) {
+                if !sound.is_made() {
+                    return Place::Promised;
+                }
                 if self.frame < sound.frames() {
-                    let place = (self.sound, self.frame);
+                    let place = Place::Frame(self.sound, self.frame);
                     self.frame += 1;
-                    return Some(place);
+                    return place;
                 }
                 self.sound += 1;
                 self.frame = 0;
             }
             match self.playlist.repeat {
-                Repeat::Once => return None,
+                Repeat::Once => return Place::End,
                 Repeat::Forever => self.sound = 0,
             }
         }
-        None
+        Place::End
     }
 }
 
@@ -285,25 +287,37 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_playlist_begins_anywhere_and_ends_only_when_stopped() {
+    fn a_repeated_playlist_ends_only_when_stopped() {
         let mut leg = leg(&[PCMA]);
         let mut speaker = Speaker::default();
         let playlist = Playlist {
-            from_frame: 2 * 5 + 4,
-            ..Playlist::forever(sound(1, 3))
-        };
-        let playlist = Playlist {
             sounds: vec![sound(1, 3), sound(10, 2)],
-            ..playlist
+            repeat: Repeat::Forever,
         };
         speaker.play(PlayId(1), playlist);
         let (bytes, events) = spoken(&mut speaker, &mut leg, 8);
-        assert_eq!(bytes, [11, 1, 2, 3, 10, 11, 1, 2]);
+        assert_eq!(bytes, [1, 2, 3, 10, 11, 1, 2, 3]);
         speaker.stop();
         assert_eq!(
             (spoken(&mut speaker, &mut leg, 8).0, events),
             (vec![], vec![])
         );
+    }
+
+    #[test]
+    fn a_sound_in_the_making_is_waited_for_in_silence() {
+        let mut leg = leg(&[PCMA]);
+        let mut speaker = Speaker::default();
+        let promised = Arc::new(Sound::promised());
+        let sounds = vec![sound(1, 2), Arc::clone(&promised), sound(20, 1)];
+        speaker.play(PlayId(1), Playlist::once(sounds));
+        let (bytes, events) = spoken(&mut speaker, &mut leg, 10);
+        assert_eq!((bytes, events), (vec![1, 2], vec![]));
+        promised.keep(Sound::clone(&sound(10, 2)));
+        promised.keep(Sound::clone(&sound(30, 9)));
+        let (bytes, events) = spoken(&mut speaker, &mut leg, 10);
+        assert_eq!(bytes, [10, 11, 20], "the promise is kept once");
+        assert_eq!(events.len(), 1);
     }
 
     #[test]
@@ -313,7 +327,6 @@ mod tests {
             let playlist = Playlist {
                 sounds: vec![sound(0, 0)],
                 repeat,
-                from_frame: 9,
             };
             speaker.play(PlayId(1), playlist);
             assert_eq!(spoken(&mut speaker, &mut leg(&[PCMA]), 5).1.len(), 1);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::codec::{Codec, Encoder, Rate};
@@ -20,9 +20,14 @@ pub const MAX_PLAYLIST_SOUNDS: usize = 64;
 pub struct PlayId(pub u32);
 
 /// A prompt, a tone or a piece of music as frames of 20 ms in one or several encodings. A leg that
-/// speaks another one has it encoded while it is played.
+/// speaks another one has it encoded while it is played. A sound may still be in the making while it is
+/// played already: reading and decoding a file belong in no thread that a call waits for.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sound {
+pub struct Sound(OnceLock<Made>);
+
+/// What a sound is made of.
+#[derive(Clone, PartialEq, Eq)]
+struct Made {
     frames: usize,
     encodings: BTreeMap<Codec, Frames>,
 }
@@ -43,30 +48,49 @@ impl Sound {
             .get(..MAX_SOUND_FRAMES * rate.frame_samples())
             .unwrap_or(samples);
         let encode = |codec: &Codec| Some((*codec, Frames::encode(samples, rate, *codec)?));
-        Self {
+        let made = Made {
             frames: samples.len().div_ceil(rate.frame_samples()),
             encodings: codecs.iter().filter_map(encode).collect(),
+        };
+        Self(made.into())
+    }
+
+    /// A sound that somebody makes meanwhile. Whoever plays it waits for it in silence.
+    pub const fn promised() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Keeps a promise: it is this sound from now on. One that was made before stays as it is.
+    pub fn keep(&self, sound: Self) {
+        if let Some(made) = sound.0.into_inner() {
+            self.0.get_or_init(|| made);
         }
     }
 
-    /// How many frames it has.
+    /// Whether it is there; see [`Sound::promised`].
+    pub fn is_made(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// How many frames it has; none while it is only promised.
     pub fn frames(&self) -> usize {
-        self.frames
+        self.0.get().map_or(0, |made| made.frames)
     }
 
     /// How long it is.
     pub fn duration(&self) -> Duration {
-        Duration::from_millis(self.frames as u64 * u64::from(FRAME_MS))
+        Duration::from_millis(self.frames() as u64 * u64::from(FRAME_MS))
     }
 
     /// The encodings that are there.
     pub fn codecs(&self) -> impl Iterator<Item = Codec> {
-        self.encodings.keys().copied()
+        let made = self.0.get().into_iter();
+        made.flat_map(|made| made.encodings.keys().copied())
     }
 
     /// A frame in an encoding that is there.
     pub fn frame(&self, codec: Codec, index: usize) -> Option<&[u8]> {
-        let frames = self.encodings.get(&codec)?;
+        let frames = self.0.get()?.encodings.get(&codec)?;
         let end = *frames.ends.get(index)? as usize;
         let before = index.checked_sub(1);
         let start = before.map_or(Some(0), |before| frames.ends.get(before).copied())?;
@@ -112,9 +136,6 @@ pub struct Playlist {
     pub sounds: Vec<Arc<Sound>>,
     /// How often.
     pub repeat: Repeat,
-    /// Where it begins, in frames: music on hold need not begin anew for each caller. Modulo its length
-    /// when it is repeated.
-    pub from_frame: usize,
 }
 
 impl Playlist {
@@ -123,7 +144,6 @@ impl Playlist {
         Self {
             sounds,
             repeat: Repeat::Once,
-            from_frame: 0,
         }
     }
 
@@ -132,7 +152,6 @@ impl Playlist {
         Self {
             sounds: vec![sound],
             repeat: Repeat::Forever,
-            from_frame: 0,
         }
     }
 }

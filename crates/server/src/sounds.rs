@@ -1,11 +1,13 @@
 //! Finds the audio of what call control names: spoken prompts, numbers, tones, music.
 //!
-//! Prompts are decoded when they are first needed, which takes some milliseconds for each: too long
-//! for the loop that asks. [`Sounds::start`] has a thread do it for all of them ahead.
+//! A sound is made when it is first needed, by a thread of its own: decoding takes milliseconds, too
+//! long for the loop that asks. The phone is silent for as long, and whoever needs it next has it.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use audio::{Language, Part, Tones, music};
 use engine::{Engine, Play};
@@ -17,28 +19,36 @@ use pbx::{Sound, Times, Tone};
 const CODEC: Codec = Codec::Pcma;
 /// Until an account can choose one.
 const LANGUAGE: &str = "en";
+/// Sounds that wait to be made, at most. There are fewer than so many.
+const MAX_WAITING: usize = 1_024;
 
-/// Every sound there is, ready to be played.
-#[derive(Debug, Default)]
+/// Every sound that was needed so far: as many as there are prompts, and tones of countries.
+#[derive(Debug)]
 pub struct Sounds {
-    /// Tones made so far, by country: as many as there are countries.
-    tones: BTreeMap<(String, Tone), Arc<media::Sound>>,
+    made: BTreeMap<Name, Arc<media::Sound>>,
+    maker: SyncSender<Order>,
 }
 
+/// What is kept once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Prompt(&'static str),
+    Tone { country: String, tone: Tone },
+    Music,
+}
+
+/// A sound to be made, and where it is waited for.
+type Order = (Name, Arc<media::Sound>);
+
 impl Sounds {
-    /// The sounds; a thread that ends by itself makes them ready.
+    /// No sound yet; the thread that makes them ends with it.
     pub fn start() -> io::Result<Self> {
-        let prepare = || {
-            music::on_hold(CODEC);
-            for prompt in language().into_iter().flat_map(Language::prompts) {
-                prompt.sound(CODEC);
-            }
-        };
-        // Without a handle: it touches nothing but the cache, and the process may end under it.
+        let (maker, orders) = sync_channel(MAX_WAITING);
         std::thread::Builder::new()
             .name("sounds".to_owned())
-            .spawn(prepare)?;
-        Ok(Self::default())
+            .spawn(move || make_all(&orders))?;
+        let made = BTreeMap::new();
+        Ok(Self { made, maker })
     }
 
     /// The media threads' part of a play.
@@ -62,35 +72,40 @@ impl Sounds {
                 Times::Once => Repeat::Once,
                 Times::Forever => Repeat::Forever,
             },
-            from_frame: 0,
         }
     }
 
     fn find(&mut self, sound: &Sound, country: &str) -> Vec<Arc<media::Sound>> {
-        let found = match sound {
-            Sound::Prompt(id) => say(Part::Prompt(id)),
-            Sound::Number(number) => say(Part::Number(*number)),
-            Sound::Digits(digits) => say(Part::Digits(digits)),
-            Sound::Music => vec![music::on_hold(CODEC)],
-            Sound::Tone(tone) => vec![self.tone(*tone, country)],
+        let names = match sound {
+            Sound::Prompt(id) => words(Part::Prompt(id)),
+            Sound::Number(number) => words(Part::Number(*number)),
+            Sound::Digits(digits) => words(Part::Digits(digits)),
+            Sound::Music => vec![Name::Music],
+            Sound::Tone(tone) => vec![Name::Tone {
+                country: country.to_owned(),
+                tone: *tone,
+            }],
         };
-        if found.is_empty() {
+        if names.is_empty() {
             tracing::warn!(?sound, "a sound is missing and was left out");
         }
-        found
+        names.into_iter().map(|name| self.named(name)).collect()
     }
 
-    fn tone(&mut self, tone: Tone, country: &str) -> Arc<media::Sound> {
-        let make = || {
-            let tones = Tones::of(country);
-            let made = match tone {
-                Tone::Ringback => tones.ringing,
-                Tone::Busy => tones.busy,
-            };
-            Arc::new(made.sound(&[CODEC]))
-        };
-        let key = (country.to_owned(), tone);
-        Arc::clone(self.tones.entry(key).or_insert_with(make))
+    /// The sound itself, or the promise of it.
+    fn named(&mut self, name: Name) -> Arc<media::Sound> {
+        if let Some(made) = self.made.get(&name) {
+            return Arc::clone(made);
+        }
+        let promise = Arc::new(media::Sound::promised());
+        if let Err(error) = self.maker.try_send((name.clone(), Arc::clone(&promise))) {
+            // Left out this time, and asked for again the next.
+            tracing::error!(%error, ?name, "a sound could not be made");
+            promise.keep(silence());
+            return promise;
+        }
+        self.made.insert(name, Arc::clone(&promise));
+        promise
     }
 }
 
@@ -98,18 +113,56 @@ fn language() -> Option<&'static Language> {
     Language::named(LANGUAGE)
 }
 
-fn say(part: Part<'_>) -> Vec<Arc<media::Sound>> {
+fn words(part: Part<'_>) -> Vec<Name> {
     let prompts = language().map(|language| language.say(&[part]));
     let prompts = prompts.into_iter().flatten();
-    prompts.map(|prompt| prompt.sound(CODEC)).collect()
+    prompts.map(|prompt| Name::Prompt(prompt.id)).collect()
+}
+
+fn make_all(orders: &Receiver<Order>) {
+    for (name, promise) in orders {
+        let made = catch_unwind(|| make(&name)).unwrap_or_else(|_| {
+            tracing::error!(?name, "a sound could not be made");
+            silence()
+        });
+        promise.keep(made);
+    }
+}
+
+fn make(name: &Name) -> media::Sound {
+    match name {
+        Name::Prompt(id) => {
+            let prompt = language().and_then(|language| language.prompt(id));
+            prompt.map_or_else(silence, |prompt| prompt.sound(CODEC))
+        }
+        Name::Tone { country, tone } => {
+            let tones = Tones::of(country);
+            let tone = match tone {
+                Tone::Ringback => tones.ringing,
+                Tone::Busy => tones.busy,
+            };
+            tone.sound(&[CODEC])
+        }
+        Name::Music => music::on_hold(CODEC),
+    }
+}
+
+fn silence() -> media::Sound {
+    media::Sound::encode(&[], media::codec::Rate::Narrow, &[CODEC])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is played, made here and now.
     fn frames(sound: &Sound) -> usize {
-        let playlist = Sounds::default().playlist(std::slice::from_ref(sound), Times::Once, "AU");
+        let (maker, orders) = sync_channel(MAX_WAITING);
+        let made = BTreeMap::new();
+        let mut sounds = Sounds { made, maker };
+        let playlist = sounds.playlist(std::slice::from_ref(sound), Times::Once, "AU");
+        drop(sounds);
+        make_all(&orders);
         playlist.sounds.iter().map(|sound| sound.frames()).sum()
     }
 
@@ -137,7 +190,13 @@ mod tests {
     #[test]
     fn what_is_missing_is_left_out_of_the_rest() {
         let sounds = [Sound::Prompt("no-such-words".into()), Sound::Number(1)];
-        let playlist = Sounds::default().playlist(&sounds, Times::Once, "AU");
+        let mut known = Sounds::start().unwrap();
+        let playlist = known.playlist(&sounds, Times::Once, "AU");
         assert_eq!(playlist.sounds.len(), 1);
+        let again = known.playlist(&sounds, Times::Once, "AU");
+        assert!(
+            Arc::ptr_eq(&playlist.sounds[0], &again.sounds[0]),
+            "made once"
+        );
     }
 }
