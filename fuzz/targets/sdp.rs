@@ -24,7 +24,16 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let offer = offer_from(&description, local);
     let read_back = Description::parse(&offer).expect("our offer reads back");
-    assert_eq!(read_back.formats(), description.formats());
+    // Behind the peer's voices stand those that we translate from.
+    let known = description.formats();
+    let kept = read_back
+        .formats()
+        .iter()
+        .filter(|format| known.contains(format));
+    assert!(
+        kept.eq(known),
+        "our offer has the peer's formats in their order"
+    );
     let again = offer_again(&other, &description, local);
     Description::parse(&again).expect("our later offer reads back");
     let codecs = [Codec::Pcmu, Codec::Pcma, Codec::TelephoneEvent];

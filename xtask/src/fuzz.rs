@@ -1,4 +1,4 @@
-//! The fuzz targets: built by `test`, run by `soak`.
+//! The fuzz targets: built and shown their seeds by `test`, run by `soak`.
 //!
 //! They are built with the stable compiler and libFuzzer's coverage switches, so that nobody needs
 //! `cargo fuzz` or a nightly toolchain; `cargo fuzz run TARGET` works too where those are present.
@@ -45,10 +45,21 @@ fn instrumented(verb: &str) -> Command {
     command
 }
 
+/// Shows every target its seeds once: one that no longer knows what the code does is noticed.
+pub(crate) fn run_seeds() -> Result<()> {
+    targets()?
+        .iter()
+        .try_for_each(|target| run_until(target, "-runs=0"))
+}
+
 /// Runs one target for so many minutes; it fails on a crash, a hang or too much memory.
 ///
 /// Zero would be for ever to libFuzzer.
 pub(crate) fn run(target: &str, minutes: NonZeroU64) -> Result<()> {
+    run_until(target, &format!("-max_total_time={}", minutes.get() * 60))
+}
+
+fn run_until(target: &str, end: &str) -> Result<()> {
     let corpus = root().join("fuzz/corpus").join(target);
     let artifacts = root().join("fuzz/artifacts").join(target);
     for folder in [&corpus, &artifacts] {
@@ -64,7 +75,7 @@ pub(crate) fn run(target: &str, minutes: NonZeroU64) -> Result<()> {
     if words.is_file() {
         fuzz.arg(format!("-dict={}", words.display()));
     }
-    fuzz.arg(format!("-max_total_time={}", minutes.get() * 60))
+    fuzz.arg(end)
         .arg(format!("-max_len={INPUT_BYTES}"))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))

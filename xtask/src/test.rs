@@ -23,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     steps.tests("tests", || nextest(&format!("not {BLACK_BOX}")));
     steps.step("simulation", || simulate(&["--seeds", SEEDS]));
     steps.step("fuzz targets build", fuzz::build);
+    steps.step("fuzz targets on their seeds", fuzz::run_seeds);
     steps.tests("phones and carriers from outside", || nextest(BLACK_BOX));
     steps.step("documentation", documentation);
     steps.step("demo", || {
