@@ -18,6 +18,7 @@ mod legs;
 mod outcome;
 mod patience;
 mod ports;
+mod recordings;
 mod registrations;
 mod session;
 mod settings;
@@ -46,6 +47,7 @@ use keepalive::KeepAlive;
 use legs::Legs;
 use patience::Patience;
 use ports::Ports;
+use recordings::Recordings;
 use trunks::Trunks;
 
 /// One thing that happened outside.
@@ -172,6 +174,7 @@ pub struct Engine {
     work: VecDeque<Work>,
     effects: Vec<Effect>,
     faults: u64,
+    recordings: Recordings,
     guesses: Guesses,
     refused_passwords: u64,
     locked_out: u64,
@@ -200,6 +203,7 @@ impl Engine {
             work: VecDeque::new(),
             effects: Vec::new(),
             faults: 0,
+            recordings: Recordings::default(),
             guesses: Guesses::default(),
             refused_passwords: 0,
             locked_out: 0,
@@ -251,6 +255,7 @@ impl Engine {
             refused_passwords: self.refused_passwords,
             locked_out: self.locked_out,
             closing_paths: self.legs.closing_len(),
+            recordings: self.recordings.len(),
         }
     }
 
@@ -414,6 +419,17 @@ impl Engine {
                 self.effects.extend(play.map(Effect::Play));
             }
             pbx::Effect::StopPlaying { leg } => self.stop_playing(leg),
+            pbx::Effect::Record {
+                leg,
+                recording,
+                voice,
+                limits,
+            } => self.record(now, (account, leg), (recording, voice), limits),
+            pbx::Effect::PauseRecording { leg, recording } => self.pause_recording(leg, recording),
+            pbx::Effect::ResumeRecording { leg, recording } => {
+                self.resume_recording(leg, recording);
+            }
+            pbx::Effect::StopRecording { leg, recording } => self.stop_recording(leg, recording),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
         }

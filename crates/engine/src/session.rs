@@ -70,8 +70,12 @@ impl Engine {
                     self.key_pressed(leg, digit);
                 }
             }
-            MediaEvent::RecordClosed { .. }
-            | MediaEvent::FirstPacket { .. }
+            MediaEvent::RecordClosed {
+                recording,
+                seconds,
+                reason,
+            } => self.record_closed(now, recording, (seconds, reason)),
+            MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
             | MediaEvent::Rejected { .. } => {}
         }

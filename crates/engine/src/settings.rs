@@ -53,4 +53,6 @@ pub struct Counts {
     pub locked_out: u64,
     /// Media paths that were released and have not reported.
     pub closing_paths: usize,
+    /// Recordings that have begun and not ended.
+    pub recordings: usize,
 }

@@ -14,6 +14,7 @@ use crate::floor::Floor;
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::Input;
 use crate::plan::Plan;
+use crate::recordings::Recorded;
 use crate::turn::Turn;
 
 /// Calls at once of one account without a limit of its own.
@@ -115,6 +116,20 @@ impl Account {
             Input::HungUp { leg, cause } => self.leg(leg, LegReport::HungUp(cause), now, ids),
             Input::Digit { leg, digit } => self.leg(leg, LegReport::Digit(digit), now, ids),
             Input::Played { leg, play } => self.leg(leg, LegReport::Played(play), now, ids),
+            Input::Recorded {
+                recording,
+                seconds,
+                end,
+            } => {
+                let recorded = Recorded {
+                    recording,
+                    seconds,
+                    end,
+                };
+                self.step(recording.call(), now, ids, |call, turn| {
+                    call.recorded(recorded, turn)
+                });
+            }
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }

@@ -13,6 +13,7 @@ use crate::ids::LegId;
 use crate::input::Origin;
 use crate::number::Dialled;
 use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
+use crate::recordings::Recordings;
 use crate::sound::PlayId;
 use crate::turn::Turn;
 
@@ -92,6 +93,7 @@ impl Arrival {
             destination: route.destination,
             attempts: Vec::new(),
             last_attempt: AttemptId::default(),
+            recordings: Recordings::default(),
             wake_at: None,
             ends_at: turn.now + length,
             started_at: turn.now,

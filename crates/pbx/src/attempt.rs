@@ -197,6 +197,7 @@ impl Core {
             Goal::User(user) => self.plan.user(user).map(|user| user.who.clone()),
             Goal::Outside { .. } => None,
         };
+        self.record_as_users_want(user.as_ref());
         self.connect_caller(leg, turn);
         if let Some(user) = user {
             self.emit(Fact::UserAnswered { user }, turn);

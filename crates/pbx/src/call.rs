@@ -9,6 +9,7 @@ use crate::ids::LegId;
 use crate::input::Failure;
 use crate::objects::AnyState;
 use crate::plan::NodeIndex;
+use crate::recordings::Recorded;
 use crate::sound::PlayId;
 use crate::turn::Turn;
 
@@ -127,6 +128,12 @@ impl Call {
         self.finish(cause, turn)
     }
 
+    /// Takes in that a recording of the call is over.
+    pub(crate) fn recorded(&mut self, recorded: Recorded, turn: &mut Turn<'_>) -> Life {
+        let moment = self.core.recorded(recorded);
+        self.tell(moment, turn)
+    }
+
     /// What is due by now.
     pub(crate) fn wake(&mut self, turn: &mut Turn<'_>) -> Life {
         if self.core.ends_at <= turn.now {
@@ -228,6 +235,7 @@ impl Call {
     fn leave(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
         self.core.wake_at = None;
         self.core.stop_playing(turn);
+        self.core.stop_message(turn);
         self.core.stop_all(cause, turn);
         let plan = std::sync::Arc::clone(&self.core.plan);
         if let (Some(node), Some(state)) = (plan.node(self.place.node), self.place.state.take()) {

@@ -12,8 +12,10 @@ use crate::event::{Component, Event, Fact, HangupCause, UserRef};
 use crate::ids::{AccountId, CallId};
 use crate::trigger::Trigger;
 
+mod recording;
 mod stay;
 
+pub use recording::{RecordingChange, RecordingNews};
 pub use stay::GroupCall;
 use stay::Stay;
 
@@ -26,6 +28,8 @@ pub enum Change {
     GroupRow(GroupCall),
     /// Tell this to every endpoint that ticked the trigger.
     Hook(HookFacts),
+    /// Something changes about a recording.
+    Recording(RecordingChange),
     /// Tell this to the component's own address, whatever the endpoints ticked.
     Component(ComponentFacts),
 }
@@ -219,6 +223,22 @@ impl Fold {
             }
             // Media may be closed after the call has ended: it must not open it again.
             Fact::LegClosed { .. } => Vec::new(),
+            Fact::RecordingFinished { finished } => {
+                let news = RecordingNews::Finished(finished.clone());
+                vec![Change::Recording(recording::ended(
+                    finished.recording,
+                    news,
+                    event,
+                ))]
+            }
+            Fact::RecordingClosed { recording, .. } => {
+                let news = RecordingNews::Closed;
+                vec![Change::Recording(recording::ended(*recording, news, event))]
+            }
+            Fact::RecordingDiscarded { recording, why } => {
+                let news = RecordingNews::Discarded(*why);
+                vec![Change::Recording(recording::ended(*recording, news, event))]
+            }
             Fact::UserRinging { .. }
             | Fact::UserAnswered { .. }
             | Fact::UserEnded { .. }
@@ -228,7 +248,8 @@ impl Fold {
             | Fact::GroupEntered { .. }
             | Fact::GroupAnswered { .. }
             | Fact::GroupLeft { .. }
-            | Fact::ComponentPassed { .. } => {
+            | Fact::ComponentPassed { .. }
+            | Fact::RecordingStarted { .. } => {
                 let open = self.calls.get_mut(&event.call);
                 open.map_or_else(Vec::new, |call| call.apply(event))
             }
@@ -269,7 +290,7 @@ impl OpenCall {
         hook.map(Change::Hook).into_iter().collect()
     }
 
-    /// What is no user's story: stays and components.
+    /// What is no user's story: stays, components and recordings.
     fn apply_beside_users(&mut self, event: &Event) -> Vec<Change> {
         match &event.fact {
             Fact::GroupEntered { group } => {
@@ -298,6 +319,10 @@ impl OpenCall {
             Fact::ComponentPassed { component } => {
                 vec![Change::Component(self.component(component, event))]
             }
+            Fact::RecordingStarted { recording, purpose } => {
+                let started = self.recording_started(*recording, purpose, event);
+                vec![Change::Recording(started)]
+            }
             Fact::Arrived { .. }
             | Fact::UserRinging { .. }
             | Fact::UserAnswered { .. }
@@ -305,6 +330,9 @@ impl OpenCall {
             | Fact::OutboundStarted { .. }
             | Fact::OutboundAnswered { .. }
             | Fact::OutboundEnded { .. }
+            | Fact::RecordingClosed { .. }
+            | Fact::RecordingFinished { .. }
+            | Fact::RecordingDiscarded { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Vec::new(),
         }
@@ -451,6 +479,10 @@ fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
         | Fact::GroupAnswered { .. }
         | Fact::GroupLeft { .. }
         | Fact::ComponentPassed { .. }
+        | Fact::RecordingStarted { .. }
+        | Fact::RecordingClosed { .. }
+        | Fact::RecordingFinished { .. }
+        | Fact::RecordingDiscarded { .. }
         | Fact::LegClosed { .. }
         | Fact::Ended { .. } => None,
     }

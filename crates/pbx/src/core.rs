@@ -12,6 +12,7 @@ use crate::event::{Direction, Fact, HangupCause, UserRef};
 use crate::ids::{CallId, LegId};
 use crate::number::E164;
 use crate::plan::{Plan, UserIndex};
+use crate::recordings::Recordings;
 use crate::sound::{MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
 use crate::turn::Turn;
 
@@ -25,6 +26,7 @@ pub(crate) struct Core {
     pub(crate) destination: Destination,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) last_attempt: AttemptId,
+    pub(crate) recordings: Recordings,
     /// When the object wants to be woken.
     pub(crate) wake_at: Option<Time>,
     /// When the call is too long.
@@ -211,6 +213,7 @@ impl Core {
             leg: self.caller.leg,
             with,
         });
+        self.record_connected(with, turn);
     }
 
     /// The caller is answered by ourselves, once.

@@ -1,10 +1,11 @@
 //! What an object of the call flow can see and do. An object never touches a call, a leg or an
 //! effect itself: it is told moments and answers with a step, using these verbs on the way.
 //!
-//! Verbs: `ring`, `stop`, `connect`, `play`, `wake_in`, `let_sleep`; and as its step: stay, exit,
-//! hang up. At most twelve: what an object needs beyond them is a change to the design.
+//! Verbs: `ring`, `stop`, `connect`, `play`, `record_message`, `stop_message`, `record_conversation`,
+//! `pause_conversation`, `wake_in`, `let_sleep`, `tell`; and as its step: stay, exit, hang up. At most twelve: what an object needs beyond them is a change to the design.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Time;
@@ -15,6 +16,7 @@ use crate::event::{Fact, HangupCause, UserRef};
 use crate::input::Failure;
 use crate::number::E164;
 use crate::plan::NodeExit;
+use crate::recording::{Purpose, RecordEnd, RecordLimits, RecordingId};
 use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
 
@@ -51,6 +53,15 @@ pub(crate) enum Moment {
     Played {
         /// Which play.
         play: PlayId,
+    },
+    /// A recording of the call is over.
+    Recorded {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        seconds: u32,
+        /// Why it ended.
+        end: RecordEnd,
     },
     /// The caller pressed a key.
     Digit(char),
@@ -109,6 +120,32 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// before. Nothing more is played once the caller is connected or the call leaves.
     pub(crate) fn play(&mut self, sounds: Vec<Sound>, times: Times) -> PlayId {
         self.core.play(sounds, times, self.turn)
+    }
+
+    /// Records what the caller, who is picked up for it, says, until the call leaves or it ends by
+    /// itself. `None`: nothing more of this call can be recorded.
+    pub(crate) fn record_message(
+        &mut self,
+        purpose: Purpose,
+        limits: RecordLimits,
+    ) -> Option<RecordingId> {
+        self.core.record_message(purpose, limits, self.turn)
+    }
+
+    /// Ends what the caller says; `Moment::Recorded` follows.
+    pub(crate) fn stop_message(&mut self) {
+        self.core.stop_message(self.turn);
+    }
+
+    /// Has the conversation recorded from here on, wherever the call goes.
+    pub(crate) fn record_conversation(&mut self, emails: Vec<Arc<str>>) {
+        let purpose = self.core.conversation(emails);
+        self.core.record_conversation(purpose, self.turn);
+    }
+
+    /// Has no more of the conversation recorded from here on.
+    pub(crate) fn pause_conversation(&mut self) {
+        self.core.pause_conversation(self.turn);
     }
 
     /// Asks for `Moment::Woken`, instead of what was asked for before.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, HangupCause};
 use crate::ids::{CallId, LegId};
+use crate::recording::{RecordLimits, RecordingId, Voice};
 use crate::sound::{PlayId, Sound, Times};
 
 /// One thing to be done, in the order given.
@@ -67,6 +68,39 @@ pub enum Effect {
     StopPlaying {
         /// The leg.
         leg: LegId,
+    },
+    /// Record what an answered leg says. The first leg of a recording begins it; a further one joins.
+    /// Ends in one `Recorded`, also after all its legs are over.
+    Record {
+        /// The leg.
+        leg: LegId,
+        /// The recording.
+        recording: RecordingId,
+        /// Whose voice it is.
+        voice: Voice,
+        /// When it ends by itself; those of the first leg count.
+        limits: RecordLimits,
+    },
+    /// What is said meanwhile is left out of the recording.
+    PauseRecording {
+        /// A leg of the recording.
+        leg: LegId,
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// It records again.
+    ResumeRecording {
+        /// A leg of the recording.
+        leg: LegId,
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// The recording is over.
+    StopRecording {
+        /// A leg of the recording.
+        leg: LegId,
+        /// The recording.
+        recording: RecordingId,
     },
     /// End a leg, whatever its state. Nothing more is heard of it here.
     HangUp {

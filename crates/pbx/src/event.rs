@@ -8,6 +8,7 @@ use clock::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, CallId, LegId};
+use crate::recording::{Discarded, Finished, Purpose, RecordEnd, RecordingId};
 use crate::trigger::Trigger;
 
 /// One fact about one call.
@@ -96,6 +97,36 @@ pub enum Fact {
         /// Which, and whom it tells.
         component: Component,
     },
+    /// A recording begins.
+    RecordingStarted {
+        /// Which.
+        recording: RecordingId,
+        /// Of what, for whom.
+        purpose: Purpose,
+    },
+    /// A recording is over: what came of it waits to be made into audio. Comes from the engine and
+    /// may follow `Ended`.
+    RecordingClosed {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        seconds: u32,
+        /// Why it ended.
+        end: RecordEnd,
+    },
+    /// The audio of a recording is kept and its link works. Comes from the server, and mostly follows
+    /// `Ended`. Exactly one of this and `RecordingDiscarded` per `RecordingStarted`.
+    RecordingFinished {
+        /// All there is to tell.
+        finished: Box<Finished>,
+    },
+    /// Nothing is left of a recording. Comes from the server, and mostly follows `Ended`.
+    RecordingDiscarded {
+        /// Which.
+        recording: RecordingId,
+        /// Why.
+        why: Discarded,
+    },
     /// The media of one leg were closed. Comes from the engine and may follow `Ended`.
     LegClosed {
         /// The leg.
@@ -123,10 +154,14 @@ impl Fact {
             Self::OutboundAnswered { .. } => Some(Trigger::UserOutboundAnswered),
             Self::OutboundEnded { .. } => Some(Trigger::UserOutboundCompleted),
             Self::GroupLeft { group } => Some(group.kind.trigger()),
+            Self::RecordingFinished { finished } => Some(finished.purpose.trigger()),
             Self::Arrived { .. }
             | Self::GroupEntered { .. }
             | Self::GroupAnswered { .. }
             | Self::ComponentPassed { .. }
+            | Self::RecordingStarted { .. }
+            | Self::RecordingClosed { .. }
+            | Self::RecordingDiscarded { .. }
             | Self::LegClosed { .. }
             | Self::Ended { .. } => None,
         }

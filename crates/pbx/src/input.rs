@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::HangupCause;
 use crate::ids::LegId;
+use crate::recording::{RecordEnd, RecordingId};
 use crate::sound::PlayId;
 
 /// One thing that happened outside.
@@ -67,6 +68,15 @@ pub enum Input {
         leg: LegId,
         /// Which play.
         play: PlayId,
+    },
+    /// A recording is over, and what there is of it is safe. May come after its call has ended.
+    Recorded {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is.
+        seconds: u32,
+        /// Why it ended.
+        end: RecordEnd,
     },
     /// The deadline was reached.
     Wake,

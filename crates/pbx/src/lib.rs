@@ -28,6 +28,8 @@ mod ids;
 mod input;
 mod network;
 mod plan;
+mod recording;
+mod recordings;
 mod sound;
 mod trigger;
 mod turn;
@@ -43,6 +45,10 @@ pub use network::Network;
 pub use plan::{
     ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Limits, NumberFormat, Plan, Register,
     Transport, Trunk, TrunkIndex, User, UserIndex,
+};
+pub use recording::{
+    Discarded, Finished, LEAST_MESSAGE_SECONDS, MailOutcome, Purpose, RecordEnd, RecordLimits,
+    RecordingId, Voice,
 };
 pub use sound::{ANNOUNCEMENTS, MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
 pub use trigger::Trigger;

@@ -53,6 +53,8 @@ pub struct Plan {
     pub numbering: Numbering,
     /// What it may use at most.
     pub limits: Limits,
+    /// Whom its mails are from.
+    pub mail_from: Option<Arc<str>>,
     /// Users, by internal number.
     pub users: Vec<User>,
     /// Trunks, in the order they are tried.
@@ -193,6 +195,8 @@ pub struct User {
     pub who: UserRef,
     /// Where mails go.
     pub email: Option<Arc<str>>,
+    /// Where messages for the user are mailed.
+    pub voicemail_emails: Vec<Arc<str>>,
     /// The number shown on outbound calls.
     pub caller_id: Option<E164>,
     /// How long the devices ring when nothing else is said.

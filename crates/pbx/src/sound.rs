@@ -39,6 +39,8 @@ pub enum Tone {
     Ringback,
     /// The other end is busy.
     Busy,
+    /// Speak now.
+    Beep,
 }
 
 /// How often sounds are played.

@@ -5,10 +5,11 @@
 //! what phones said, digests and secrets included, so only its owner can read it.
 
 mod digest;
+mod start;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use sip::{Destination, FlowId, Source, Transport};
 
 use digest::EffectDigest;
+use start::Start;
 
 /// Inputs between two digests.
 const INPUTS_PER_DIGEST: u64 = 1_000;
@@ -183,6 +185,7 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
             | Entry::Silent { .. }
             | Entry::PlayEnded { .. }
             | Entry::Digit { .. }
+            | Entry::RecordClosed { .. }
             | Entry::Closed { .. }
             | Entry::Resolved { .. }
             | Entry::Apply { .. }
@@ -251,6 +254,11 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         }),
         Entry::PlayEnded { path, play } => play_ended(path, play),
         Entry::Digit { path, digit } => key_pressed(path, digit),
+        Entry::RecordClosed {
+            recording,
+            seconds,
+            reason,
+        } => record_closed(recording, seconds, reason),
         Entry::Closed { path, report } => Input::Media(MediaEvent::Closed {
             path: PathId::from_bits(path),
             report,
@@ -289,7 +297,18 @@ fn plan_of(
     Ok(Arc::new(plan))
 }
 
-/// A line of the file.
+fn record_closed(
+    recording: media::RecordingId,
+    seconds: u32,
+    reason: media::RecordEnd,
+) -> Input<'static> {
+    Input::Media(MediaEvent::RecordClosed {
+        recording,
+        seconds,
+        reason,
+    })
+}
+
 fn play_ended(path: u64, play: u32) -> Input<'static> {
     Input::Media(MediaEvent::PlayEnded {
         path: PathId::from_bits(path),
@@ -306,6 +325,7 @@ fn key_pressed(path: u64, digit: char) -> Input<'static> {
     })
 }
 
+/// A line of the file.
 #[derive(Serialize, Deserialize)]
 struct Line<E> {
     /// Microseconds since the epoch.
@@ -343,6 +363,11 @@ enum Entry {
     Digit {
         path: u64,
         digit: char,
+    },
+    RecordClosed {
+        recording: media::RecordingId,
+        seconds: u32,
+        reason: media::RecordEnd,
     },
     Closed {
         path: u64,
@@ -428,8 +453,16 @@ impl Entry {
                 path: path.to_bits(),
                 digit: *digit,
             }),
-            MediaEvent::RecordClosed { .. }
-            | MediaEvent::FirstPacket { .. }
+            MediaEvent::RecordClosed {
+                recording,
+                seconds,
+                reason,
+            } => Some(Self::RecordClosed {
+                recording: *recording,
+                seconds: *seconds,
+                reason: *reason,
+            }),
+            MediaEvent::FirstPacket { .. }
             | MediaEvent::Latched { .. }
             | MediaEvent::Rejected { .. } => None,
         }
@@ -494,100 +527,6 @@ impl std::convert::From<LoadName> for Load {
             LoadName::Open => Self::Open,
             LoadName::Shedding => Self::Shedding,
             LoadName::Draining => Self::Draining,
-        }
-    }
-}
-
-/// What the engine was made from.
-#[derive(Serialize, Deserialize)]
-struct Start {
-    node: u8,
-    first_call_at: u64,
-    seed: u64,
-    secret: [u8; 32],
-    product: String,
-    contact_udp: SocketAddr,
-    contact_tcp: SocketAddr,
-    session_expires_seconds: u32,
-    /// Server transactions, client transactions, dialogs.
-    limits: [usize; 3],
-    /// Shortest, default and longest registration.
-    expires_seconds: [u32; 3],
-    bindings: usize,
-    media_address: IpAddr,
-    silence_ms: Option<u64>,
-    keepalive_ms: u64,
-}
-
-impl Start {
-    fn of(settings: &engine::Settings) -> Self {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let (user_agent, registrar) = (&settings.user_agent, &settings.registrar);
-        let limits = user_agent.limits;
-        Self {
-            node: settings.node,
-            first_call_at: settings.first_call_at.as_micros(),
-            seed: settings.seed,
-            secret: settings.secret,
-            product: user_agent.product.clone(),
-            contact_udp: user_agent.contacts.udp,
-            contact_tcp: user_agent.contacts.tcp,
-            session_expires_seconds: user_agent.session_expires_seconds,
-            limits: [
-                limits.max_server_transactions,
-                limits.max_client_transactions,
-                limits.max_dialogs,
-            ],
-            expires_seconds: [
-                registrar.min_expires_seconds,
-                registrar.default_expires_seconds,
-                registrar.max_expires_seconds,
-            ],
-            bindings: registrar.bindings,
-            media_address: settings.media_address,
-            silence_ms: settings.silence.map(milliseconds),
-            keepalive_ms: milliseconds(settings.keepalive),
-        }
-    }
-
-    fn settings(self) -> engine::Settings {
-        let [
-            max_server_transactions,
-            max_client_transactions,
-            max_dialogs,
-        ] = self.limits;
-        let [
-            min_expires_seconds,
-            default_expires_seconds,
-            max_expires_seconds,
-        ] = self.expires_seconds;
-        engine::Settings {
-            node: self.node,
-            first_call_at: Time::from_micros(self.first_call_at),
-            seed: self.seed,
-            secret: self.secret,
-            user_agent: sip::UaConfig {
-                product: self.product,
-                contacts: sip::Contacts {
-                    udp: self.contact_udp,
-                    tcp: self.contact_tcp,
-                },
-                session_expires_seconds: self.session_expires_seconds,
-                limits: sip::Limits {
-                    max_server_transactions,
-                    max_client_transactions,
-                    max_dialogs,
-                },
-            },
-            registrar: sip::RegistrarLimits {
-                min_expires_seconds,
-                default_expires_seconds,
-                max_expires_seconds,
-                bindings: self.bindings,
-            },
-            media_address: self.media_address,
-            silence: self.silence_ms.map(Duration::from_millis),
-            keepalive: Duration::from_millis(self.keepalive_ms),
         }
     }
 }

@@ -140,6 +140,7 @@ fn make(name: &Name) -> media::Sound {
             let tone = match tone {
                 Tone::Ringback => tones.ringing,
                 Tone::Busy => tones.busy,
+                Tone::Beep => media::tone::Tone::BEEP,
             };
             tone.sound(&[CODEC])
         }
@@ -168,8 +169,15 @@ mod tests {
 
     #[test]
     fn every_announcement_has_words() {
-        let said_by_menus = ["ivr-invalid", "ivr-no-input"];
-        for id in pbx::ANNOUNCEMENTS.iter().copied().chain(said_by_menus) {
+        let said_by_objects = [
+            "ivr-invalid",
+            "ivr-no-input",
+            "vm-greeting",
+            "vm-greeting-busy",
+            "vm-message-short",
+            "vm-message-saved",
+        ];
+        for id in pbx::ANNOUNCEMENTS.iter().copied().chain(said_by_objects) {
             assert!(frames(&Sound::Prompt(id.into())) > 10, "{id}");
         }
     }
@@ -182,6 +190,7 @@ mod tests {
             Sound::Music,
             Sound::Tone(Tone::Ringback),
             Sound::Tone(Tone::Busy),
+            Sound::Tone(Tone::Beep),
         ] {
             assert!(frames(&sound) > 10, "{sound:?}");
         }

@@ -108,6 +108,10 @@ impl Office {
             | Effect::Connect { .. }
             | Effect::Play { .. }
             | Effect::StopPlaying { .. }
+            | Effect::Record { .. }
+            | Effect::PauseRecording { .. }
+            | Effect::ResumeRecording { .. }
+            | Effect::StopRecording { .. }
             | Effect::HangUp { .. }
             | Effect::Emit(_) => None,
         });

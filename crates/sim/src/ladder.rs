@@ -276,6 +276,14 @@ fn words_of(fact: &Fact) -> String {
         Fact::GroupAnswered { group, .. } => format!("is answered by {}", group.name),
         Fact::GroupLeft { group } => format!("leaves {}", group.name),
         Fact::ComponentPassed { component } => format!("passes {}", component.name),
+        Fact::RecordingStarted { recording, .. } => format!("recording {recording} begins"),
+        Fact::RecordingClosed { recording, end, .. } => {
+            format!("recording {recording} is over: {end:?}")
+        }
+        Fact::RecordingFinished { finished } => {
+            format!("recording {} is kept", finished.recording)
+        }
+        Fact::RecordingDiscarded { recording, .. } => format!("nothing is left of {recording}"),
         Fact::LegClosed { role, .. } => format!("media closed: {role}"),
         Fact::Ended { cause } => format!("call ended: {}", cause.name()),
     }

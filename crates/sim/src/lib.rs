@@ -17,6 +17,7 @@ mod network;
 mod party;
 mod planted;
 mod random;
+mod recordings;
 mod run;
 pub mod scenario;
 mod shell;

@@ -9,6 +9,7 @@ use media::{Command, LegReport, MediaEvent, PathId, Port, Remote, ThreadId};
 
 use crate::Broken;
 use crate::random::{Random, millis};
+use crate::recordings::Recordings;
 
 /// The first RTP port; pairs follow one another.
 const FIRST_PORT: u16 = 20_000;
@@ -51,6 +52,7 @@ pub(crate) struct Shell {
     paths: BTreeMap<PathId, Path>,
     /// The newest path at each port.
     by_port: BTreeMap<u16, PathId>,
+    recordings: Recordings,
     /// Generation of each slot, and since when it rests.
     slots: Vec<Slot>,
     random: Random,
@@ -79,6 +81,7 @@ impl Shell {
         Self {
             paths: BTreeMap::new(),
             by_port: BTreeMap::new(),
+            recordings: Recordings::default(),
             slots: std::iter::repeat_with(slot).take(pairs).collect(),
             random,
         }
@@ -143,12 +146,20 @@ impl Shell {
             | Command::SendDtmf { path, .. }
             | Command::Join { path, .. }
             | Command::Leave { path }
-            | Command::Record { path, .. }
             | Command::PauseRecord { path, .. }
-            | Command::ResumeRecord { path, .. }
-            | Command::StopRecord { path, .. } => {
-                self.in_use(*path, "is played to, mixed or recorded")?;
+            | Command::ResumeRecord { path, .. } => {
+                self.in_use(*path, "is played to, mixed or paused")?;
                 Ok(News::new())
+            }
+            Command::Record {
+                path, recording, ..
+            } => {
+                self.in_use(*path, "is recorded")?;
+                self.recordings.join(*path, *recording)
+            }
+            Command::StopRecord { path, recording } => {
+                self.in_use(*path, "ends a recording")?;
+                Ok(self.recordings.stop(*recording))
             }
             Command::Release { path } => self.release(now, *path),
         }
@@ -210,7 +221,9 @@ impl Shell {
             path: id,
             report: LegReport::default(),
         };
-        Ok(vec![(soon, closed)])
+        let mut news = self.recordings.leave(id);
+        news.push((soon, closed));
+        Ok(news)
     }
 
     fn in_use(&mut self, id: PathId, what: &str) -> Result<&mut Path, Broken> {

@@ -9,6 +9,7 @@ use crate::effect::Target;
 use crate::event::Fact;
 use crate::ids::{AccountId, CallIds};
 use crate::input::{Failure, Origin};
+use crate::recording::Purpose;
 use crate::sound::PlayId;
 use crate::testing::{Laws, example};
 
@@ -175,6 +176,12 @@ impl Desk {
                 format!("play {sounds:?} to {} {times:?}", self.name(*leg))
             }
             Effect::StopPlaying { leg } => format!("stop playing to {}", self.name(*leg)),
+            Effect::Record { leg, voice, .. } => {
+                format!("record {} as {voice:?}", self.name(*leg)).to_lowercase()
+            }
+            Effect::PauseRecording { .. } => "pause the recording".to_owned(),
+            Effect::ResumeRecording { .. } => "resume the recording".to_owned(),
+            Effect::StopRecording { recording, .. } => format!("stop recording {recording}"),
             Effect::HangUp { leg, cause } => {
                 format!("hang up {}: {}", self.name(*leg), cause.name())
             }
@@ -231,6 +238,20 @@ fn said(fact: &Fact) -> String {
         }
         Fact::GroupLeft { group } => format!("[out of {}]", group.name),
         Fact::ComponentPassed { component } => format!("[passes {}]", component.name),
+        Fact::RecordingStarted { purpose, .. } => match purpose {
+            Purpose::Voicemail { mailbox, emails } => {
+                format!("[message for {} to {emails:?}]", mailbox.number)
+            }
+            Purpose::Inbound { emails } => format!("[recording to {emails:?}]"),
+            Purpose::Outbound { user, emails } => {
+                format!("[recording of {} to {emails:?}]", user.number)
+            }
+        },
+        Fact::RecordingClosed { .. }
+        | Fact::RecordingFinished { .. }
+        | Fact::RecordingDiscarded { .. } => {
+            unreachable!("others tell these")
+        }
         Fact::LegClosed { .. } => "[leg closed]".to_owned(),
         Fact::Ended { cause } => format!("[over: {}]", cause.name()),
     }
@@ -243,4 +264,5 @@ mod bounds;
 mod caller_filter;
 mod menus;
 mod outbound;
+mod recordings;
 mod ring_group;

@@ -70,7 +70,7 @@ fn fold(facts: &[(u64, Fact)]) -> (Vec<UserCall>, Vec<HookFacts>) {
         for change in fold.apply(&event(*offset_ms, fact.clone())) {
             match change {
                 Change::Row(row) => rows.push(row),
-                Change::GroupRow(_) | Change::Component(_) => {}
+                Change::GroupRow(_) | Change::Recording(_) | Change::Component(_) => {}
                 Change::Hook(hook) => hooks.push(hook),
             }
         }

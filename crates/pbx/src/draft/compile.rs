@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::document::Draft;
 use super::problem::{Problem, Severity};
-use super::text::{is_word, name_complaint, nearest};
+use super::text::{is_sender, is_word, name_complaint, nearest};
 use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
 use crate::number::{E164, Numbering};
@@ -85,6 +85,7 @@ impl Draft {
             domain: self.domain.as_str().into(),
             time_zone: self.time_zone.as_str().into(),
             limits: compiler.limits(),
+            mail_from: self.mail.from.as_deref().map(Into::into),
             trunks,
             webhooks,
             api_keys,
@@ -177,6 +178,7 @@ impl<'a> Compiler<'a> {
                 "must be 1 to 6 digits, without the trunk prefix: \"2\" for Sydney",
             );
         }
+        self.mail_from();
         self.domain();
         let is_zone = |char: char| char.is_ascii_alphanumeric() || "/_+-".contains(char);
         if !is_word(&draft.time_zone, 64, is_zone) {
@@ -185,6 +187,18 @@ impl<'a> Compiler<'a> {
         self.limit("limits.calls", draft.limits.calls);
         self.limit("limits.calls_per_user", draft.limits.calls_per_user);
         self.limit("limits.call_minutes", draft.limits.call_minutes);
+    }
+
+    fn mail_from(&mut self) {
+        if let Some(from) = &self.draft.mail.from
+            && !is_sender(from)
+        {
+            self.error(
+                "mail.from",
+                "must be a mail address, such as pbx@acme.example.com, or a name and an address \
+                 in angle brackets, such as Acme <pbx@acme.example.com>",
+            );
+        }
     }
 
     fn domain(&mut self) {
@@ -262,6 +276,17 @@ impl Compiler<'_> {
             format!("`{number}` is no user's internal number{hint}"),
         );
         None
+    }
+
+    /// The mailbox that a setting names by its user, and where its messages are mailed.
+    pub(crate) fn mailbox(
+        &mut self,
+        setting: &str,
+        number: &str,
+    ) -> Option<(UserRef, Vec<Arc<str>>)> {
+        let (index, _) = self.user(setting, number)?;
+        let user = self.users.get(index.0)?;
+        Some((user.who.clone(), user.voicemail_emails.clone()))
     }
 
     /// That user as told to the outside.

@@ -39,6 +39,9 @@ pub struct Draft {
     /// Call flows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<Flow>,
+    /// Mails with voicemail and recordings.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mail: Mail,
     /// Webhook endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<Webhook>,
@@ -83,6 +86,9 @@ pub struct User {
     /// Where mails go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// What becomes of messages for the user.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub voicemail: Voicemail,
     /// A number of this account, shown on outbound calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_id: Option<String>,
@@ -95,6 +101,24 @@ pub struct User {
     /// The devices; all ring together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
+}
+
+/// A user's mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Voicemail {
+    /// Where messages are mailed; absent: to the user's own address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emails: Option<Vec<String>>,
+}
+
+/// How the account's mails look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// Who they are from: an address, or a name and an address in angle brackets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

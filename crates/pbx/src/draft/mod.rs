@@ -16,11 +16,12 @@ mod trunks;
 
 pub(crate) use compile::Compiler;
 pub(crate) use people::{MAX_RING_SECONDS, MIN_RING_SECONDS};
-pub(crate) use text::nearest;
+pub(crate) use text::{MAX_EMAILS, is_email, nearest};
 
 pub use compile::Role;
 pub use document::{
-    Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Object, Register, Trunk, User, Webhook,
+    Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Mail, Object, Register, Trunk, User, Voicemail,
+    Webhook,
 };
 pub use export::Secrets;
 pub use problem::{Problem, Severity};

@@ -1,11 +1,12 @@
 //! Users and their devices.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{Compiler, is_digit, not_a_number};
 use super::document;
-use super::text::is_word;
+use super::text::{MAX_EMAILS, is_email, is_word};
 use crate::event::UserRef;
 use crate::hash;
 use crate::plan::{Device, Ha1, User};
@@ -42,6 +43,7 @@ impl Compiler<'_> {
         self.name(&format!("{path}.name"), &user.name);
         self.user_name_clash(&format!("{path}.name"), user, seen);
         self.email(&format!("{path}.email"), user.email.as_deref());
+        let voicemail_emails = self.voicemail_emails(path, user);
         let ring_seconds = user.ring_seconds.unwrap_or(DEFAULT_RING_SECONDS);
         if !(MIN_RING_SECONDS..=MAX_RING_SECONDS).contains(&ring_seconds) {
             self.error(
@@ -72,6 +74,7 @@ impl Compiler<'_> {
                 name: user.name.as_str().into(),
             },
             email: user.email.as_deref().map(Into::into),
+            voicemail_emails,
             caller_id: self.caller_id(&format!("{path}.caller_id"), user.caller_id.as_deref()),
             ring_time: Duration::from_secs(ring_seconds.into()),
             record: user.record,
@@ -99,15 +102,29 @@ impl Compiler<'_> {
     }
 
     fn email(&mut self, path: &str, email: Option<&str>) {
-        let is_address = |email: &str| {
-            email.contains('@') && !email.contains([',', ' ']) && !email.contains(char::is_control)
-        };
-        if email.is_some_and(|email| !is_address(email)) {
+        if email.is_some_and(|email| !is_email(email)) {
             self.error(
                 path,
                 "must be one mail address, such as john@acme.example.com",
             );
         }
+    }
+
+    /// Where the user's messages are mailed.
+    fn voicemail_emails(&mut self, path: &str, user: &document::User) -> Vec<Arc<str>> {
+        let Some(emails) = &user.voicemail.emails else {
+            return user.email.as_deref().map(Into::into).into_iter().collect();
+        };
+        if emails.len() > MAX_EMAILS {
+            self.error(
+                format!("{path}.voicemail.emails"),
+                format!("has more than {MAX_EMAILS} addresses: take a mailing list"),
+            );
+        }
+        for (index, email) in emails.iter().enumerate() {
+            self.email(&format!("{path}.voicemail.emails[{index}]"), Some(email));
+        }
+        emails.iter().map(|email| email.as_str().into()).collect()
     }
 
     fn user_name_clash(&mut self, path: &str, user: &document::User, seen: &mut Seen) {

@@ -25,6 +25,34 @@ pub(crate) fn is_word(text: &str, longest: usize, allowed: fn(char) -> bool) -> 
     !text.is_empty() && text.chars().count() <= longest && text.chars().all(allowed)
 }
 
+/// Mail addresses in one list.
+pub(crate) const MAX_EMAILS: usize = 20;
+const MAX_EMAIL_CHARS: usize = 254;
+
+/// Whether `text` is one mail address, and nothing that a mail's header or a list could take for
+/// more than that.
+pub(crate) fn is_email(text: &str) -> bool {
+    let is_plain =
+        |char: char| !char.is_control() && !char.is_whitespace() && !"<>,;:\"()".contains(char);
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    !local.is_empty()
+        && !domain.is_empty()
+        && !domain.contains('@')
+        && is_word(text, MAX_EMAIL_CHARS, is_plain)
+}
+
+/// Whether `text` is a mail address, alone or behind a plain name in angle brackets.
+pub(crate) fn is_sender(text: &str) -> bool {
+    let Some((name, address)) = text.split_once('<') else {
+        return is_email(text);
+    };
+    let is_plain = |char: char| !char.is_control() && !"<>,;:\"()@\\".contains(char);
+    is_word(name.trim(), MAX_NAME_CHARS, is_plain)
+        && address.strip_suffix('>').is_some_and(is_email)
+}
+
 /// The known word that `word` is most likely a slip of, if any is near enough.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let near_enough = word.chars().count() / 3 + 1;

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::MAX_MEMBERS;
-use crate::draft::nearest;
+use crate::draft::{MAX_EMAILS, is_email, nearest};
 
 /// One setting of a kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Shape {
     Numbers,
     /// Users and numbers outside.
     Members,
+    /// Mail addresses.
+    Emails,
 }
 
 impl Shape {
@@ -74,6 +76,18 @@ impl Shape {
                     format!(
                         "must be a list of 1 to {MAX_MEMBERS} members, such as \
                          [{{\"user\": \"1010\"}}, {{\"number\": \"+61298765432\"}}]"
+                    )
+                })
+            }
+            Self::Emails => {
+                let fits = value.as_array().is_some_and(|list| {
+                    (1..=MAX_EMAILS).contains(&list.len())
+                        && list.iter().all(|one| one.as_str().is_some_and(is_email))
+                });
+                (!fits).then(|| {
+                    format!(
+                        "must be a list of 1 to {MAX_EMAILS} mail addresses in quotes, such as \
+                         [\"john@acme.example.com\"]"
                     )
                 })
             }

@@ -148,6 +148,7 @@ impl Object for Ivr {
                 | Moment::Failed { .. }
                 | Moment::Left { .. }
                 | Moment::Played { .. }
+                | Moment::Recorded { .. }
                 | Moment::Digit(_),
             ) => Step::Stay,
         }

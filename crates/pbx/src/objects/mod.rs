@@ -1,5 +1,6 @@
 //! The objects of the call flow: one file each, and one line in the registry below.
 
+mod call_recording;
 mod caller_filter;
 mod fields;
 mod hangup;
@@ -9,6 +10,7 @@ mod outbound;
 mod play_audio;
 mod ring_group;
 mod user;
+mod voicemail;
 
 use std::fmt::Debug;
 
@@ -180,6 +182,8 @@ objects! {
     play_audio::PlayAudio,
     ivr::Ivr,
     caller_filter::CallerFilter,
+    voicemail::Voicemail,
+    call_recording::CallRecording,
     hangup::HangUp,
     outbound::Outbound,
 }

@@ -75,6 +75,7 @@ impl Object for Outbound {
                 | Moment::Answered { .. }
                 | Moment::Failed { .. }
                 | Moment::Played { .. }
+                | Moment::Recorded { .. }
                 | Moment::Digit(_),
             ) => Step::Stay,
         }

@@ -112,6 +112,7 @@ impl Object for PlayAudio {
                 | Moment::Failed { .. }
                 | Moment::Left { .. }
                 | Moment::Played { .. }
+                | Moment::Recorded { .. }
                 | Moment::Digit(_),
             ) => Step::Stay,
         }

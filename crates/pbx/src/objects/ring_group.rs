@@ -251,6 +251,7 @@ impl Object for RingGroup {
                 | Moment::Answered { .. }
                 | Moment::Failed { .. }
                 | Moment::Played { .. }
+                | Moment::Recorded { .. }
                 | Moment::Digit(_),
             ) => Step::Stay,
         }

@@ -121,6 +121,7 @@ impl Object for RingUser {
                 | Moment::Answered { .. }
                 | Moment::Failed { .. }
                 | Moment::Played { .. }
+                | Moment::Recorded { .. }
                 | Moment::Digit(_),
             ) => Step::Stay,
         }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::random::Random;
-use crate::draft::{Device, Draft, Flow, Limits, Object, Register, Trunk, User};
+use crate::draft::{Device, Draft, Flow, Limits, Object, Register, Trunk, User, Voicemail};
 use crate::objects::{Field, Kind, Need, Pace, Palette, Shape, offered};
 use crate::plan::{NumberFormat, Record, Transport};
 
@@ -95,9 +95,13 @@ fn user(index: u32, random: &mut Random) -> User {
     User {
         name: format!("User {number}"),
         email: None,
+        voicemail: Voicemail::default(),
         caller_id: None,
         ring_seconds: random.percent(50).then(|| random.between(3, 60)),
-        record: Record::default(),
+        record: Record {
+            inbound: random.percent(20),
+            outbound: random.percent(20),
+        },
         devices: devices.collect(),
         number,
     }
@@ -199,6 +203,7 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
             random.between(0, users.saturating_sub(1))
         )),
         Shape::Members => members(users, random),
+        Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!([format!("+6129876543{flow}")]),
     }
 }

@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::event::{Event, Fact, GroupRef};
 use crate::ids::{CallId, LegId};
 use crate::input::Input;
+use crate::recording::RecordingId;
 use crate::sound::PlayId;
 use crate::trigger::Trigger;
 
@@ -25,6 +26,9 @@ pub struct Laws {
     plays: BTreeMap<LegId, PlayId>,
     /// Called legs that were connected with their caller.
     connected: BTreeSet<LegId>,
+    /// Recordings that were told to have begun, and those of them that are over.
+    recordings: BTreeSet<RecordingId>,
+    closed_recordings: BTreeSet<RecordingId>,
     ended_calls: BTreeSet<CallId>,
     fold: Fold,
     rows: u64,
@@ -86,6 +90,11 @@ impl Laws {
         self.plays.iter().map(|(leg, play)| (*leg, *play))
     }
 
+    /// Recordings that have begun, also those that are over.
+    pub fn recordings(&self) -> impl Iterator<Item = RecordingId> + '_ {
+        self.recordings.iter().copied()
+    }
+
     /// Listed rows seen so far.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -127,6 +136,7 @@ impl Laws {
             | Input::Progress { .. }
             | Input::Digit { .. }
             | Input::Played { .. }
+            | Input::Recorded { .. }
             | Input::Wake
             | Input::EndAll { .. } => {}
         }
@@ -208,6 +218,15 @@ impl Laws {
             Effect::StopPlaying { leg } => law(self.plays.remove(leg).is_some(), || {
                 "only what is played is stopped".to_owned()
             }),
+            Effect::Record { leg, recording, .. } => self.record(*leg, *recording),
+            Effect::PauseRecording { leg, recording }
+            | Effect::ResumeRecording { leg, recording }
+            | Effect::StopRecording { leg, recording } => {
+                let fits = self.recordings.contains(recording) && self.legs.contains_key(leg);
+                law(fits, || {
+                    "what is recorded goes on by a leg that is there".to_owned()
+                })
+            }
             Effect::HangUp { leg, .. } => {
                 law(!self.plays.contains_key(leg), || {
                     "a play is stopped before its leg is hung up".to_owned()
@@ -287,11 +306,43 @@ impl Laws {
         })
     }
 
+    fn record(&mut self, leg: LegId, recording: RecordingId) -> Verdict {
+        law(self.recordings.contains(&recording), || {
+            "a recording is told before it begins".to_owned()
+        })?;
+        let answered = matches!(
+            self.legs.get(&leg),
+            Some(Leg::Caller { answered: true, .. } | Leg::Called { answered: true, .. })
+        );
+        law(answered, || {
+            "who is recorded was answered, or answered".to_owned()
+        })
+    }
+
+    fn recording_started(&mut self, recording: RecordingId, event: &Event) -> Verdict {
+        law(recording.call() == event.call, || {
+            "a recording names its call".to_owned()
+        })?;
+        law(self.recordings.insert(recording), || {
+            "a recording begins once".to_owned()
+        })
+    }
+
+    fn recording_closed(&mut self, recording: RecordingId) -> Verdict {
+        let closes = self.recordings.contains(&recording);
+        law(closes && self.closed_recordings.insert(recording), || {
+            "a recording that has begun ends once".to_owned()
+        })
+    }
+
     fn event(&mut self, event: &Event) -> Verdict {
         law(event.at >= self.last_event_at, || {
             "events come in the order of time".to_owned()
         })?;
         self.last_event_at = event.at;
+        if let Fact::RecordingClosed { recording, .. } = event.fact {
+            return self.recording_closed(recording);
+        }
         law(!self.ended_calls.contains(&event.call), || {
             "nothing follows the end of a call".to_owned()
         })?;
@@ -299,6 +350,9 @@ impl Laws {
         law(arrives != self.calls.contains_key(&event.call), || {
             "a call arrives first and once".to_owned()
         })?;
+        if let Fact::RecordingStarted { recording, .. } = event.fact {
+            self.recording_started(recording, event)?;
+        }
         let told = self.calls.entry(event.call).or_default();
         told.fact(&event.fact)?;
         for change in self.fold.apply(event) {
@@ -311,6 +365,7 @@ impl Laws {
                     self.rows += 1;
                     told.row(row)?;
                 }
+                Change::Recording(_) => {}
                 Change::GroupRow(row) => {
                     self.rows += 1;
                     told.group_row(&row)?;
@@ -400,6 +455,10 @@ impl Told {
                 })
             }
             Fact::ComponentPassed { .. }
+            | Fact::RecordingStarted { .. }
+            | Fact::RecordingClosed { .. }
+            | Fact::RecordingFinished { .. }
+            | Fact::RecordingDiscarded { .. }
             | Fact::Arrived { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Ok(()),

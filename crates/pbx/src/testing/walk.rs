@@ -14,6 +14,7 @@ use crate::event::HangupCause;
 use crate::ids::{AccountId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin};
 use crate::plan::Plan;
+use crate::recording::{RecordEnd, RecordingId};
 use crate::sound::PlayId;
 
 /// After this long without anything but wakes, every call has reached its greatest length.
@@ -194,7 +195,8 @@ impl Walker<'_> {
             .unwrap_or(Failure::Busy);
         let digits: Vec<char> = "0123456789*#AX".chars().collect();
         let plays: Vec<(LegId, PlayId)> = self.laws.plays().collect();
-        let input = match self.random.between(0, 13) {
+        let recordings: Vec<RecordingId> = self.laws.recordings().collect();
+        let input = match self.random.between(0, 15) {
             0..=2 => Input::Ringing { leg },
             3 => Input::Progress { leg },
             4..=5 => Input::Answered { leg },
@@ -207,6 +209,19 @@ impl Walker<'_> {
                 let heard = self.random.pick(&plays).copied();
                 let (leg, play) = heard.unwrap_or((leg, PlayId(self.random.between(0, 9))));
                 Input::Played { leg, play }
+            }
+            12..=13 => {
+                let some = RecordingId(self.random.between(0, 9).into());
+                let ends = [RecordEnd::Stopped, RecordEnd::Silence, RecordEnd::Failed];
+                Input::Recorded {
+                    recording: self.random.pick(&recordings).copied().unwrap_or(some),
+                    seconds: self.random.between(0, 9),
+                    end: self
+                        .random
+                        .pick(&ends)
+                        .copied()
+                        .unwrap_or(RecordEnd::HungUp),
+                }
             }
             _ => Input::HungUp {
                 leg,
@@ -371,6 +386,12 @@ mod tests {
         });
         check_bites("sounds are played to who was not picked up", |effect| {
             usize::from(!matches!(effect, Effect::PickUp { .. }))
+        });
+        check_bites("a recording begins untold", |effect| {
+            usize::from(!matches!(fact(effect), Some(Fact::RecordingStarted { .. })))
+        });
+        check_bites("a recording is told twice", |effect| {
+            1 + usize::from(matches!(fact(effect), Some(Fact::RecordingStarted { .. })))
         });
         check_bites("a leg is dialled twice", |effect| {
             1 + usize::from(matches!(effect, Effect::Dial { .. }))

@@ -278,7 +278,7 @@ pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch,
             Change::Hook(facts) => batch.deliveries.extend(deliveries(directory, &facts)),
             Change::GroupRow(row) => batch.group_rows.push(row),
             // The events are kept, from which they can be folded again.
-            Change::Component(_) => {}
+            Change::Component(_) | Change::Recording(_) => {}
         }
     }
     batch.events.push(event);

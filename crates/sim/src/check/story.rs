@@ -59,12 +59,16 @@ impl Story {
             let own = user.ring_seconds.unwrap_or(USUAL_RING_SECONDS);
             let objects = draft.flows.iter().flat_map(|flow| &flow.objects);
             let in_flows = objects.filter_map(|object| {
-                let rings = object.settings.get("user")?.as_str()? == user.number;
-                let seconds = object
-                    .settings
-                    .get("ring_seconds")
-                    .and_then(serde_json::Value::as_u64);
-                rings.then(|| seconds.unwrap_or(own.into()))
+                let is_user = |value: &serde_json::Value| value["user"] == *user.number;
+                let members = object.settings.get("members");
+                let members = members.and_then(serde_json::Value::as_array);
+                let usual = match members {
+                    Some(members) => members.iter().any(is_user).then_some(USUAL_RING_SECONDS),
+                    None => (*object.settings.get("user")? == *user.number).then_some(own),
+                };
+                let seconds = object.settings.get("ring_seconds");
+                let seconds = seconds.and_then(serde_json::Value::as_u64);
+                usual.map(|usual| seconds.unwrap_or(usual.into()))
             });
             let longest = in_flows.chain([own.into()]).max().unwrap_or_default();
             let limit = self
@@ -140,6 +144,10 @@ impl Story {
         let effects = [Effect::Emit(event.clone())];
         let laws = self.laws.entry(event.account).or_default();
         laws.effects(&effects).map_err(told)?;
+        if matches!(event.fact, Fact::RecordingClosed { .. }) {
+            // It may follow the end of its call, and tells nothing of it.
+            return Ok(());
+        }
         if matches!(event.fact, Fact::Arrived { .. }) {
             self.arrives(event, plan, cause).map_err(told)?;
         }
@@ -221,6 +229,10 @@ impl Told {
             | Fact::GroupAnswered { .. }
             | Fact::GroupLeft { .. }
             | Fact::ComponentPassed { .. }
+            | Fact::RecordingStarted { .. }
+            | Fact::RecordingClosed { .. }
+            | Fact::RecordingFinished { .. }
+            | Fact::RecordingDiscarded { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Ok(()),
         }

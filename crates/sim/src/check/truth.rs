@@ -429,7 +429,7 @@ fn rows_of(told: &Told) -> Vec<UserCall> {
     let changes = told.events.iter().flat_map(|event| fold.apply(event));
     let rows = changes.filter_map(|change| match change {
         Change::Row(row) => Some(row),
-        Change::GroupRow(_) | Change::Hook(_) | Change::Component(_) => None,
+        Change::GroupRow(_) | Change::Hook(_) | Change::Recording(_) | Change::Component(_) => None,
     });
     rows.collect()
 }

@@ -487,5 +487,8 @@ const LISTEN_EVERY_MS: u64 = 1_000;
 /// Objects that answer the caller themselves stay out of the worlds: the checks take an answer for
 /// that of a party. The random walks of `pbx` have them all.
 fn is_played(kind: &pbx::objects::Kind) -> bool {
-    !matches!(kind.name, "ivr" | "play_audio")
+    !matches!(
+        kind.name,
+        "ivr" | "play_audio" | "voicemail" | "call_recording"
+    )
 }

@@ -123,7 +123,13 @@ impl World {
             })?;
         }
         let counts = self.engine.counts();
-        let is_idle = counts.calls == 0 && counts.legs == 0 && counts.closing_paths == 0;
+        let of_calls = [
+            counts.calls,
+            counts.legs,
+            counts.closing_paths,
+            counts.recordings,
+        ];
+        let is_idle = of_calls == [0; 4];
         Broken::unless(is_idle, || format!("the node still has calls: {counts:?}"))?;
         Broken::unless(counts.registrations == 0, || {
             format!("registrations do not expire: {counts:?}")

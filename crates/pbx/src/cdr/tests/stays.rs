@@ -202,7 +202,9 @@ fn a_crash_closes_the_stay_between_the_two_stories() {
         .flat_map(|event| fold.apply(event))
         .filter_map(|change| match change {
             Change::Hook(hook) => Some(hook.trigger),
-            Change::Row(_) | Change::GroupRow(_) | Change::Component(_) => None,
+            Change::Row(_) | Change::GroupRow(_) | Change::Recording(_) | Change::Component(_) => {
+                None
+            }
         })
         .collect();
     assert_eq!(

@@ -1,0 +1,218 @@
+//! What of one call is recorded: its conversation, and the message that its caller leaves.
+//!
+//! The conversation is one recording however often the caller is connected anew: whoever comes joins
+//! it. It begins when somebody answers, for before nobody talks, and pauses rather than ends when the
+//! flow says so, so that a call has one link.
+
+use std::sync::Arc;
+
+use crate::core::{Core, Hears};
+use crate::cx::Moment;
+use crate::effect::Effect;
+use crate::event::{Fact, UserRef};
+use crate::ids::LegId;
+use crate::plan::Record;
+use crate::recording::{MAX_PER_CALL, Purpose, RecordEnd, RecordLimits, RecordingId, Voice};
+use crate::turn::Turn;
+
+/// The recordings of a call.
+#[derive(Debug, Default)]
+pub(crate) struct Recordings {
+    last: u16,
+    conversation: Conversation,
+    /// What the caller leaves just now, and an object waits for.
+    message: Option<RecordingId>,
+}
+
+/// Whether the conversation is recorded.
+#[derive(Debug, Default)]
+enum Conversation {
+    #[default]
+    Off,
+    /// From the next answer on.
+    Wanted(Purpose),
+    Rolling(RecordingId),
+    Paused(RecordingId),
+}
+
+/// A recording that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) recording: RecordingId,
+    pub(crate) seconds: u32,
+    pub(crate) end: RecordEnd,
+}
+
+impl Core {
+    /// Has the conversation recorded from here on.
+    pub(crate) fn record_conversation(&mut self, purpose: Purpose, turn: &mut Turn<'_>) {
+        match self.recordings.conversation {
+            Conversation::Off | Conversation::Wanted(_) => {
+                self.recordings.conversation = Conversation::Wanted(purpose);
+            }
+            Conversation::Rolling(_) => {}
+            Conversation::Paused(recording) => {
+                let leg = self.caller.leg;
+                self.recordings.conversation = Conversation::Rolling(recording);
+                turn.push(Effect::ResumeRecording { leg, recording });
+            }
+        }
+    }
+
+    /// A call of, or to, a user whose calls are recorded is, unless the flow has it recorded anyway.
+    pub(crate) fn record_as_users_want(&mut self, called: Option<&UserRef>) {
+        if !matches!(self.recordings.conversation, Conversation::Off) {
+            return;
+        }
+        let record = |number: &str| {
+            let user = self.plan.user_by_number(number);
+            user.map_or_else(Record::default, |(_, user)| user.record)
+        };
+        let purpose = match (&self.caller.user, called) {
+            (Some(caller), _) if record(&caller.who.number).outbound => Purpose::Outbound {
+                user: caller.who.clone(),
+                emails: Vec::new(),
+            },
+            (_, Some(called)) if record(&called.number).inbound => {
+                Purpose::Inbound { emails: Vec::new() }
+            }
+            _ => return,
+        };
+        self.recordings.conversation = Conversation::Wanted(purpose);
+    }
+
+    /// What a recording of this call's conversation is: the calling user's, or one of a call that
+    /// came in.
+    pub(crate) fn conversation(&self, emails: Vec<Arc<str>>) -> Purpose {
+        match &self.caller.user {
+            Some(caller) => Purpose::Outbound {
+                user: caller.who.clone(),
+                emails,
+            },
+            None => Purpose::Inbound { emails },
+        }
+    }
+
+    /// Leaves out of the recording what is said from here on.
+    pub(crate) fn pause_conversation(&mut self, turn: &mut Turn<'_>) {
+        match self.recordings.conversation {
+            Conversation::Off | Conversation::Paused(_) => {}
+            Conversation::Wanted(_) => self.recordings.conversation = Conversation::Off,
+            Conversation::Rolling(recording) => {
+                let leg = self.caller.leg;
+                self.recordings.conversation = Conversation::Paused(recording);
+                turn.push(Effect::PauseRecording { leg, recording });
+            }
+        }
+    }
+
+    /// The caller has been connected with `with`, who is recorded too if the conversation is.
+    pub(crate) fn record_connected(&mut self, with: LegId, turn: &mut Turn<'_>) {
+        let recording = match std::mem::take(&mut self.recordings.conversation) {
+            Conversation::Off => return,
+            Conversation::Wanted(purpose) => {
+                let Some(recording) = self.begin_recording(purpose, turn) else {
+                    return;
+                };
+                self.recordings.conversation = Conversation::Rolling(recording);
+                record(self.caller.leg, (recording, Voice::Caller), turn);
+                recording
+            }
+            going @ (Conversation::Rolling(recording) | Conversation::Paused(recording)) => {
+                self.recordings.conversation = going;
+                recording
+            }
+        };
+        record(with, (recording, Voice::Called), turn);
+    }
+
+    /// Records what the caller, who is picked up for it, says now. A leg is in one recording at a
+    /// time, so that of the conversation ends here. `None`: no more can be recorded.
+    pub(crate) fn record_message(
+        &mut self,
+        purpose: Purpose,
+        limits: RecordLimits,
+        turn: &mut Turn<'_>,
+    ) -> Option<RecordingId> {
+        self.pick_up(turn);
+        if self.caller.hears == Hears::Gone {
+            return None;
+        }
+        let leg = self.caller.leg;
+        self.stop_message(turn);
+        self.stop_conversation(turn);
+        let recording = self.begin_recording(purpose, turn)?;
+        self.recordings.message = Some(recording);
+        turn.push(Effect::Record {
+            leg,
+            recording,
+            voice: Voice::Caller,
+            limits,
+        });
+        Some(recording)
+    }
+
+    /// Ends the message that the caller leaves, if there is one. Its end is told all the same.
+    pub(crate) fn stop_message(&mut self, turn: &mut Turn<'_>) {
+        if let Some(recording) = self.recordings.message.take()
+            && self.caller.hears != Hears::Gone
+        {
+            let leg = self.caller.leg;
+            turn.push(Effect::StopRecording { leg, recording });
+        }
+    }
+
+    fn stop_conversation(&mut self, turn: &mut Turn<'_>) {
+        match std::mem::take(&mut self.recordings.conversation) {
+            Conversation::Off => {}
+            wanted @ Conversation::Wanted(_) => self.recordings.conversation = wanted,
+            Conversation::Rolling(recording) | Conversation::Paused(recording) => {
+                let leg = self.caller.leg;
+                turn.push(Effect::StopRecording { leg, recording });
+            }
+        }
+    }
+
+    fn begin_recording(&mut self, purpose: Purpose, turn: &mut Turn<'_>) -> Option<RecordingId> {
+        if self.recordings.last >= MAX_PER_CALL {
+            return None;
+        }
+        self.recordings.last += 1;
+        let recording = RecordingId::new(self.id, self.recordings.last);
+        self.emit(Fact::RecordingStarted { recording, purpose }, turn);
+        Some(recording)
+    }
+
+    /// A recording is over by itself or because it was stopped. The object hears of a message.
+    pub(crate) fn recorded(&mut self, recorded: Recorded) -> Moment {
+        let Recorded {
+            recording,
+            seconds,
+            end,
+        } = recorded;
+        match self.recordings.conversation {
+            Conversation::Rolling(id) | Conversation::Paused(id) if id == recording => {
+                self.recordings.conversation = Conversation::Off;
+            }
+            Conversation::Off
+            | Conversation::Wanted(_)
+            | Conversation::Rolling(_)
+            | Conversation::Paused(_) => {}
+        }
+        self.recordings.message.take_if(|id| *id == recording);
+        Moment::Recorded {
+            recording,
+            seconds,
+            end,
+        }
+    }
+}
+
+fn record(leg: LegId, (recording, voice): (RecordingId, Voice), turn: &mut Turn<'_>) {
+    turn.push(Effect::Record {
+        leg,
+        recording,
+        voice,
+        limits: RecordLimits::CALL,
+    });
+}
