@@ -20,13 +20,24 @@ impl Ua {
         content_type: &str,
         body: Vec<u8>,
     ) -> Vec<Output> {
+        let finish = |writer: Writer| writer.body(content_type, body);
+        self.tell_inside(now, dialog, Method::Info, finish)
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    pub(super) fn tell_inside(
+        &mut self,
+        now: Time,
+        dialog: DialogId,
+        method: Method,
+        finish: impl FnOnce(Writer) -> Vec<u8>,
+    ) -> Vec<Output> {
         let mut step = Step::at(now);
         if self.is_full_for(dialog) {
             return Vec::new();
         }
         self.in_talk(dialog, |ua, talking| {
-            let finish = |writer: Writer| writer.body(content_type, body);
-            let (method, owner) = (Method::Info, Owner::Info(dialog));
+            let owner = Owner::Info(dialog);
             let outgoing = Outgoing {
                 method,
                 owner,

@@ -119,6 +119,17 @@ impl Ua {
         step.finish()
     }
 
+    /// Asks the peer to call `target` in our place, a URI or a name with one (RFC 3515 §2.1), and to
+    /// tell us nothing of it (RFC 4488): who is put through hangs up.
+    pub fn refer(&mut self, now: Time, dialog: DialogId, target: &str) -> Vec<Output> {
+        self.tell_inside(now, dialog, Method::Refer, |writer| {
+            writer
+                .header("Refer-To", target)
+                .header("Refer-Sub", "false")
+                .finish()
+        })
+    }
+
     /// A REFER.
     pub(super) fn refer_came(
         &mut self,

@@ -190,6 +190,23 @@ fn an_info_arrives_and_is_answered() {
 }
 
 #[test]
+fn a_transfer_that_is_asked_for_arrives_and_is_taken() {
+    let (mut world, dialogs) = talking(9);
+    world.with(0, |ua, now| ua.refer(now, dialogs[0], "<sip:1030@acme>"));
+    world.wait(seconds(1));
+    let told = world.told(1, dialogs[1]);
+    let Some(Event::Referred { referral, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(referral.refer_to, "sip:1030@acme");
+    world.with(1, |ua, now| ua.accept_referral(now, dialogs[1]));
+    world.with(1, |ua, now| ua.tell_referrer(now, dialogs[1], 200));
+    world.wait(seconds(1));
+    assert!(world.agents.iter().all(|it| it.ua.counts().dialogs == 1));
+    hang_up_all(&mut world, dialogs);
+}
+
+#[test]
 fn a_long_call_is_refreshed_and_goes_on() {
     let (mut world, dialogs) = talking(7);
     world.run(Duration::from_hours(5), answering);
