@@ -8,7 +8,7 @@ use pbx::draft::{Draft, Problem, Secrets, Severity};
 use pbx::{AccountId, Plan};
 use store::AccountDocument;
 
-use crate::account::{self, Seal};
+use crate::account::{self, Purpose, Seal};
 use crate::directory::Directory;
 use crate::hooks::guard::Guard;
 use crate::nearest;
@@ -24,7 +24,7 @@ pub struct Account {
 
 /// Checks and seals documents.
 pub struct Accounts {
-    seal: Seal,
+    seal: Arc<Seal>,
     guard: Guard,
 }
 
@@ -43,7 +43,13 @@ pub struct Refused(pub String);
 impl Accounts {
     /// Seals with `seal`; webhook URLs must pass `guard`.
     pub fn new(seal: Seal, guard: Guard) -> Self {
+        let seal = Arc::new(seal);
         Self { seal, guard }
+    }
+
+    /// What seals.
+    pub fn sealing(&self) -> &Arc<Seal> {
+        &self.seal
     }
 
     /// What is stored of an account, compiled.
@@ -54,9 +60,12 @@ impl Accounts {
                 stored.name, stored.version
             )
         };
-        let json = self.seal.open(&stored.document).map_err(|error| {
-            anyhow::Error::new(error).context(named("the stored document cannot be unsealed"))
-        })?;
+        let json = self
+            .seal
+            .open(Purpose::Document, &stored.document)
+            .map_err(|error| {
+                anyhow::Error::new(error).context(named("the stored document cannot be unsealed"))
+            })?;
         let draft: Draft = serde_json::from_slice(&json).map_err(|error| {
             anyhow::Error::new(error).context(named("the stored document cannot be read"))
         })?;
@@ -106,7 +115,8 @@ impl Accounts {
     /// The document to be stored.
     pub fn seal(&self, checked: &Checked) -> anyhow::Result<(String, Vec<u8>)> {
         let json = serde_json::to_vec(&checked.draft)?;
-        Ok((checked.draft.account.clone(), self.seal.seal(&json)?))
+        let sealed = self.seal.seal(Purpose::Document, &json)?;
+        Ok((checked.draft.account.clone(), sealed))
     }
 
     /// A stored account as a document for people.

@@ -15,6 +15,7 @@ use store::{Reader, StoreError, Writer};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use crate::account::Seal;
 use crate::accounts::{Account, Accounts};
 use crate::clock::{self, Clock};
 use crate::control::{self, Door};
@@ -81,6 +82,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         runtime: runtime()?,
         readiness,
         reader,
+        seal: Arc::clone(accounts.sealing()),
     };
     let (stop, stopped) = watch::channel(());
     let not_before = recovered.not_before;
@@ -154,7 +156,7 @@ fn remember(settings: &Settings) -> anyhow::Result<Memory> {
     let live = Live::new(Directory::new(
         opened.iter().map(|account| Arc::clone(&account.plan)),
     ));
-    let recovered = ledger::recover(&mut writer, &live.current())?;
+    let recovered = ledger::recover(&mut writer, &live.current(), accounts.sealing())?;
     if recovered.lost_calls > 0 {
         let calls = recovered.lost_calls;
         tracing::warn!(calls, "calls that died with the process before were closed");
@@ -187,6 +189,7 @@ struct Common {
     runtime: Runtime,
     readiness: Readiness,
     reader: Reader,
+    seal: Arc<Seal>,
 }
 
 impl Common {
@@ -205,6 +208,7 @@ impl Common {
             fold,
             clock: self.clock.clone(),
             accounts: self.live.clone(),
+            seal: Arc::clone(&self.seal),
             deliver: to_deliver.clone(),
             readiness: self.readiness.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -216,6 +220,7 @@ impl Common {
             metrics: Arc::clone(&self.metrics),
             dns: self.dns.clone(),
             trust: Arc::new(Trust::load(&settings.hooks.ca_file)?),
+            seal: Arc::clone(&self.seal),
         };
         let deliver = deliver::run(parts, settings.hooks.clone(), inbox, stopped.clone());
         let task = self.runtime.spawn(deliver);

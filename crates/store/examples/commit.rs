@@ -15,7 +15,7 @@ use pbx::cdr::{UserCall, UserCallKind};
 use pbx::{
     AccountId, CallId, Direction, Event, Fact, HangupCause, LegId, LegReport, Trigger, UserRef,
 };
-use store::{AttemptResult, Batch, DeliveryId, Fate, NewDelivery, Writer};
+use store::{AttemptResult, Batch, DeliveryId, Fate, NewDelivery, Tells, Writer};
 
 const ACCOUNT: AccountId = AccountId(1);
 const FIRST_SECOND: u64 = 1_795_500_000;
@@ -205,7 +205,7 @@ impl Call {
             account: ACCOUNT,
             endpoint: "crm".into(),
             call: self.id(),
-            trigger: Trigger::UserInboundCompleted,
+            tells: Tells::Trigger(Trigger::UserInboundCompleted),
             body: [b'{'; 420][..].into(),
             at: self.start(),
         });

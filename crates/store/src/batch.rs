@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use clock::Time;
 use pbx::cdr::{GroupCall, UserCall};
-use pbx::{AccountId, CallId, Event, Trigger};
+use pbx::{AccountId, CallId, Event};
 
-use crate::delivery::{DeliveryId, Fate};
+use crate::delivery::{DeliveryId, Fate, Tells};
 
 /// Everything that is committed together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,12 +30,12 @@ pub struct Batch {
 pub struct NewDelivery {
     /// Whose endpoint.
     pub account: AccountId,
-    /// The endpoint's name in the account.
+    /// The endpoint's name in the account, or what the webhook object is known by.
     pub endpoint: Arc<str>,
     /// The call it tells of.
     pub call: CallId,
     /// What it tells.
-    pub trigger: Trigger,
+    pub tells: Tells,
     /// The body, rendered once.
     pub body: Arc<[u8]>,
     /// When it happened.

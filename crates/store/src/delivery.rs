@@ -12,6 +12,19 @@ use pbx::{AccountId, CallId, Trigger};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub u64);
 
+/// What a delivery tells, which decides where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tells {
+    /// What its endpoint ticked. It goes where the endpoint leads when it is made.
+    Trigger(Trigger),
+    /// That a call passed a webhook object.
+    Component {
+        /// Where the object led then: it may be another when this is made, or gone. The bytes are
+        /// the owner's, sealed: the store does not look into them.
+        destination: Arc<[u8]>,
+    },
+}
+
 /// What becomes of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -44,12 +57,12 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// Whose endpoint.
     pub account: AccountId,
-    /// The endpoint's name in the account.
+    /// The endpoint's name in the account, or what the webhook object is known by.
     pub endpoint: Arc<str>,
     /// The call it tells of.
     pub call: CallId,
     /// What it tells.
-    pub trigger: Trigger,
+    pub tells: Tells,
     /// The body.
     pub body: Arc<[u8]>,
     /// Attempts made so far.

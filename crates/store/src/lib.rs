@@ -20,7 +20,7 @@ pub use account::AccountDocument;
 pub use batch::{AttemptResult, Batch, Erase, NewDelivery};
 pub use delivery::{
     Backlog, Delivery, DeliveryId, DeliveryQuery, DeliveryRecord, DeliveryState, Fate, Part,
-    Pending, Place,
+    Pending, Place, Tells,
 };
 pub use error::StoreError;
 pub use query::{CallQuery, MAX_PAGE_ROWS, Order, Page, Position};

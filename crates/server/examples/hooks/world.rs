@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use pbx::draft::Draft;
 use pbx::{AccountId, CallId, Event, Fact};
 use store::{Reader, Writer};
+use switchhook::account::Seal;
 use switchhook::clock::Clock;
 use switchhook::directory::{Directory, Live};
 use switchhook::dns::Dns;
@@ -69,6 +70,7 @@ impl World {
         let receiver = Receiver::start()?;
         let accounts = Live::new(directory(&receiver, ticks)?);
         let clock = Clock::start();
+        let seal = Arc::new(Seal::open_or_create(&folder.path().join("secret.key"))?);
         let metrics = Arc::<Metrics>::default();
         let (deliver, messages) = mpsc::channel(deliver::CAPACITY_MESSAGES);
         let (ledger, ledger_thread) = ledger::start(ledger::Parts {
@@ -77,6 +79,7 @@ impl World {
             fold: pbx::cdr::Fold::new(),
             clock: clock.clone(),
             accounts: accounts.clone(),
+            seal: Arc::clone(&seal),
             deliver,
             readiness: Readiness::default(),
             metrics: Arc::clone(&metrics),
@@ -88,6 +91,7 @@ impl World {
             metrics: Arc::clone(&metrics),
             dns: Dns::default(),
             trust: Arc::default(),
+            seal,
         };
         let (stop, stopped) = watch::channel(());
         Ok(Self {

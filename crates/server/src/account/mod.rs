@@ -8,5 +8,5 @@ mod write;
 
 pub use lines::explain;
 pub use load::{DocumentError, MAX_DOCUMENT_BYTES, load};
-pub use seal::{Seal, SealError};
+pub use seal::{Purpose, Seal, SealError};
 pub use write::write;

@@ -1,4 +1,4 @@
-//! Documents at rest: sealed with a key that lies beside the database, readable by its owner alone.
+//! Secrets at rest: sealed with a key that lies beside the database, readable by its owner alone.
 //!
 //! A document holds what must be sent to others (trunk passwords, webhook tokens), so a copy of the
 //! database, or a backup of it, must not be enough to read them.
@@ -15,8 +15,24 @@ use ring::rand::{SecureRandom, SystemRandom};
 const KEY_LEN: usize = 32;
 /// First byte of what is sealed in this way.
 const FORMAT: u8 = 1;
-/// Bound into every seal, so that nothing else sealed with the key passes for a document.
-const PURPOSE: &[u8] = b"switchhook account document";
+
+/// What is sealed. It is bound into the seal, so that one thing does not pass for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An account's document.
+    Document,
+    /// Where a delivery goes.
+    Destination,
+}
+
+impl Purpose {
+    const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Document => b"switchhook account document",
+            Self::Destination => b"switchhook delivery destination",
+        }
+    }
+}
 
 /// Seals and opens with the key of one data folder.
 pub struct Seal {
@@ -48,7 +64,7 @@ pub enum SealError {
         /// The file.
         path: PathBuf,
     },
-    /// The document was sealed with another key, or is damaged.
+    /// It was sealed with another key, for another purpose, or is damaged.
     #[error("the seal does not open: it was made with another key, or the document is damaged")]
     Closed,
     /// The system gave no random numbers.
@@ -71,30 +87,30 @@ impl Seal {
         })
     }
 
-    /// Seals a document.
-    pub fn seal(&self, document: &[u8]) -> Result<Vec<u8>, SealError> {
+    /// Seals what is for this purpose.
+    pub fn seal(&self, purpose: Purpose, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_LEN];
         self.random
             .fill(&mut nonce)
             .map_err(|_| SealError::NoRandomness)?;
-        let mut sealed = document.to_vec();
-        // A random nonce of 96 bits does not meet itself again among the versions of all accounts.
+        let mut sealed = plain.to_vec();
+        // A random nonce of 96 bits does not meet itself again among documents and deliveries.
         let nonce_used = Nonce::assume_unique_for_key(nonce);
         self.key
-            .seal_in_place_append_tag(nonce_used, Aad::from(PURPOSE), &mut sealed)
-            .expect("a document is far shorter than the cipher's limit");
+            .seal_in_place_append_tag(nonce_used, Aad::from(purpose.bytes()), &mut sealed)
+            .expect("nothing we seal comes near the cipher's limit of 256 GB");
         Ok([&[FORMAT][..], &nonce, &sealed].concat())
     }
 
-    /// Opens what [`Seal::seal`] made.
-    pub fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    /// Opens what [`Seal::seal`] made for the same purpose.
+    pub fn open(&self, purpose: Purpose, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         let rest = sealed.strip_prefix(&[FORMAT]).ok_or(SealError::Closed)?;
         let (nonce, document) = rest.split_first_chunk().ok_or(SealError::Closed)?;
         let mut document = document.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = self
             .key
-            .open_in_place(nonce, Aad::from(PURPOSE), &mut document);
+            .open_in_place(nonce, Aad::from(purpose.bytes()), &mut document);
         let length = opened.map_err(|_| SealError::Closed)?.len();
         document.truncate(length);
         Ok(document)
@@ -166,13 +182,13 @@ mod tests {
         let path = folder.path().join("secret.key");
         let sealed = Seal::open_or_create(&path)
             .unwrap()
-            .seal(b"document")
+            .seal(Purpose::Document, b"document")
             .unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         let again = Seal::open_or_create(&path).unwrap();
-        assert_eq!(again.open(&sealed).unwrap(), b"document");
+        assert_eq!(again.open(Purpose::Document, &sealed).unwrap(), b"document");
         assert_ne!(
-            again.seal(b"document").unwrap(),
+            again.seal(Purpose::Document, b"document").unwrap(),
             sealed,
             "a new nonce each time"
         );
@@ -183,21 +199,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let seal = Seal::open_or_create(&folder.path().join("a")).unwrap();
         let other = Seal::open_or_create(&folder.path().join("b")).unwrap();
-        let sealed = seal.seal(b"document").unwrap();
-        assert!(matches!(other.open(&sealed), Err(SealError::Closed)));
+        let document = Purpose::Document;
+        let sealed = seal.seal(document, b"document").unwrap();
+        assert!(matches!(
+            other.open(document, &sealed),
+            Err(SealError::Closed)
+        ));
+        let passes = seal.open(Purpose::Destination, &sealed);
+        assert!(matches!(passes, Err(SealError::Closed)));
         for index in 0..sealed.len() {
             let mut touched = sealed.clone();
             touched[index] ^= 1;
             assert!(
-                matches!(seal.open(&touched), Err(SealError::Closed)),
+                matches!(seal.open(document, &touched), Err(SealError::Closed)),
                 "{index}"
             );
             assert!(
-                matches!(seal.open(&sealed[..index]), Err(SealError::Closed)),
+                matches!(
+                    seal.open(document, &sealed[..index]),
+                    Err(SealError::Closed)
+                ),
                 "{index}"
             );
         }
-        assert_eq!(seal.open(&seal.seal(b"").unwrap()).unwrap(), b"");
+        let empty = seal.seal(document, b"").unwrap();
+        assert_eq!(seal.open(document, &empty).unwrap(), b"");
     }
 
     #[test]

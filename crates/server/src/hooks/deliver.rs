@@ -6,21 +6,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use clock::Time;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
-use hyper::{Method, Request, StatusCode};
-use pbx::{CallId, Endpoint, Trigger};
-use store::{AttemptResult, Backlog, Delivery, DeliveryId, Part, Pending};
+use hyper::StatusCode;
+use pbx::CallId;
+use store::{AttemptResult, Backlog, Delivery, DeliveryId, Part, Pending, Tells};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::client::{Answer, Client, IDLE_TIME, PostError};
-use super::guard::{Guard, Target};
+use super::destination::Destination;
+use super::guard::Guard;
 use super::lanes::{Effect, EndpointKey, Input, Lanes, Outcome};
-use super::sign;
+use super::request::{Prepared, prepare};
 use super::trust::Trust;
+use crate::account::Seal;
 use crate::clock::Clock;
 use crate::directory::Live;
 use crate::dns::Dns;
@@ -38,8 +37,6 @@ const FETCH_PAUSE: Duration = Duration::from_secs(1);
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Letters of an error that are kept.
 const MAX_ERROR_CHARS: usize = 300;
-/// What we call ourselves.
-const PRODUCT: &str = concat!("switchhook/", env!("CARGO_PKG_VERSION"));
 
 /// What the ledger tells.
 #[derive(Debug)]
@@ -82,6 +79,8 @@ pub struct Parts {
     pub dns: Dns,
     /// Whose certificates are believed.
     pub trust: Arc<Trust>,
+    /// Opens kept destinations.
+    pub seal: Arc<Seal>,
 }
 
 /// Delivers until `stop` changes; what is in flight then is tried again after the next start.
@@ -306,24 +305,18 @@ impl Task {
 
     fn post(&mut self, now: Time, delivery: Delivery) {
         self.parts.metrics.attempts_started.increment();
-        let directory = self.parts.accounts.current();
-        let endpoint = directory.endpoint(delivery.account, &delivery.endpoint);
-        let prepared = endpoint.map(|endpoint| prepare(endpoint, &delivery, now, &self.settings));
+        let destination = self.destination(&delivery);
+        let prepared = destination.and_then(|to| prepare(&to, &delivery, now, &self.settings));
         let (client, clock) = (Arc::clone(&self.client), self.parts.clock.clone());
         self.attempts.spawn(async move {
             let key = EndpointKey::of(&delivery);
             let (outcome, status, error) = match prepared {
-                None => (
-                    Outcome::Rejected,
-                    None,
-                    Some("the endpoint was taken away".to_owned()),
-                ),
-                Some(Err(error)) => (Outcome::Rejected, None, Some(error)),
-                Some(Ok(Prepared {
+                Err(error) => (Outcome::Rejected, None, Some(error)),
+                Ok(Prepared {
                     target,
                     request,
                     patience,
-                })) => {
+                }) => {
                     let answer = client.post(&key, &target, request, patience).await;
                     judge(answer, clock.now())
                 }
@@ -338,6 +331,20 @@ impl Task {
                 error,
             }
         });
+    }
+
+    /// Where it goes, or why nowhere.
+    fn destination(&self, delivery: &Delivery) -> Result<Destination, String> {
+        match &delivery.tells {
+            Tells::Trigger(_) => {
+                let directory = self.parts.accounts.current();
+                let endpoint = directory.endpoint(delivery.account, &delivery.endpoint);
+                let endpoint = endpoint.map(Destination::from);
+                endpoint.ok_or_else(|| "the endpoint was taken away".to_owned())
+            }
+            Tells::Component { destination } => Destination::open(destination, &self.parts.seal)
+                .map_err(|error| told_with_causes(&error)),
+        }
     }
 
     fn count(&self, fate: store::Fate) {
@@ -368,68 +375,6 @@ impl Done {
             error: None,
         }
     }
-}
-
-/// A request that can be sent.
-struct Prepared {
-    target: Target,
-    request: Request<Full<Bytes>>,
-    patience: Duration,
-}
-
-fn prepare(
-    endpoint: &Endpoint,
-    delivery: &Delivery,
-    now: Time,
-    settings: &Hooks,
-) -> Result<Prepared, String> {
-    let target = Target::parse(&endpoint.url).map_err(|refusal| refusal.to_string())?;
-    let id = format!("{}-{}", delivery.call, delivery.id.0);
-    let signature = sign::signature(&endpoint.secret_token, &id, now, &delivery.body);
-    let ours = [
-        (sign::TOKEN, endpoint.secret_token.to_string()),
-        (sign::DELIVERY, id.clone()),
-        (sign::ID, id),
-        (sign::TIMESTAMP, now.as_secs().to_string()),
-        (sign::SIGNATURE, signature),
-    ];
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(target.path.as_str())
-        .header(HOST, target.authority.as_str())
-        .header(USER_AGENT, PRODUCT)
-        .header(CONTENT_TYPE, "application/json");
-    for (name, value) in ours {
-        request = request.header(HeaderName::from_static(name), value);
-    }
-    let body = Full::new(Bytes::from_owner(Arc::clone(&delivery.body)));
-    let request = request.body(body).map_err(|error| error.to_string())?;
-    let patience = endpoint
-        .timeout
-        .unwrap_or_else(|| usual_timeout(delivery.trigger, settings));
-    Ok(Prepared {
-        target,
-        request,
-        patience,
-    })
-}
-
-/// Receivers of audio fetch it before they answer (contract §2.3).
-fn usual_timeout(trigger: Trigger, settings: &Hooks) -> Duration {
-    let seconds = match trigger {
-        Trigger::Voicemail | Trigger::RecordingInbound | Trigger::RecordingOutbound => {
-            settings.recording_timeout_seconds
-        }
-        Trigger::UserInbound
-        | Trigger::UserInboundAnswered
-        | Trigger::UserInboundCompleted
-        | Trigger::QueueCall
-        | Trigger::RingGroupCall
-        | Trigger::UserOutbound
-        | Trigger::UserOutboundAnswered
-        | Trigger::UserOutboundCompleted => settings.timeout_seconds,
-    };
-    Duration::from_secs(seconds.into())
 }
 
 /// What an answer, or none, means for the delivery (contract §2.3).

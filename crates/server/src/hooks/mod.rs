@@ -2,8 +2,10 @@
 
 mod client;
 pub mod deliver;
+pub mod destination;
 pub mod guard;
 pub mod lanes;
 pub mod payload;
+mod request;
 pub mod sign;
 pub mod trust;

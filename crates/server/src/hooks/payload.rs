@@ -5,7 +5,7 @@
 
 use clock::Time;
 use pbx::Trigger;
-use pbx::cdr::HookFacts;
+use pbx::cdr::{ComponentFacts, HookFacts};
 use serde::Serialize;
 
 use crate::stamp::Stamp;
@@ -99,6 +99,32 @@ impl Status {
             None => Self::Abandoned,
         }
     }
+}
+
+/// What a webhook object tells: strings only, empty for what is not known (contract §2.2).
+#[derive(Serialize)]
+struct ComponentEvent<'a> {
+    r#type: &'static str,
+    unique_call_id: String,
+    user_name: &'a str,
+    user_number: &'a str,
+    dest_number: &'a str,
+    call_start_at: Stamp,
+    component_name: &'a str,
+}
+
+/// The body of a webhook object. Its user is the caller.
+pub fn render_component(facts: &ComponentFacts) -> Option<Vec<u8>> {
+    let event = ComponentEvent {
+        r#type: "webhook_component_event",
+        unique_call_id: facts.call.to_string(),
+        user_name: facts.caller_name.as_deref().unwrap_or_default(),
+        user_number: facts.caller_id.as_deref().unwrap_or_default(),
+        dest_number: &facts.dest_number,
+        call_start_at: Stamp(facts.arrived_at),
+        component_name: &facts.component.name,
+    };
+    serde_json::to_vec(&event).ok()
 }
 
 /// The body that tells `facts`, or nothing for a trigger that no fact fires yet.
@@ -322,6 +348,39 @@ mod tests {
         }
         assert_eq!(value["conversation_duration"], 0);
         assert_eq!(value["unique_call_id"], "1569943875010000");
+    }
+
+    #[test]
+    fn a_component_event_is_strings_and_never_null() {
+        let mut facts = ComponentFacts {
+            account: AccountId(1),
+            call: CallId(1_569_943_875_010_000),
+            at: Time::from_millis(1_569_943_879_000),
+            component: pbx::Component {
+                name: "Out of time".into(),
+                place: "main/out-of-time".into(),
+                url: "https://crm.example/".into(),
+                secret_token: "5up3r".into(),
+                headers: Vec::new(),
+            },
+            caller_id: Some("61300000000".to_owned()),
+            caller_name: Some("Jane".to_owned()),
+            dest_number: "61298765432".to_owned(),
+            arrived_at: Time::from_millis(1_569_943_875_000),
+        };
+        let body = |facts: &ComponentFacts| -> Value {
+            serde_json::from_slice(&render_component(facts).unwrap()).unwrap()
+        };
+        let mut expect = serde_json::json!({
+            "type": "webhook_component_event", "unique_call_id": "1569943875010000",
+            "user_name": "Jane", "user_number": "61300000000", "dest_number": "61298765432",
+            "call_start_at": "2019-10-01T15:31:15.000Z", "component_name": "Out of time",
+        });
+        assert_eq!(body(&facts), expect);
+        (facts.caller_id, facts.caller_name) = (None, None);
+        expect["user_name"] = "".into();
+        expect["user_number"] = "".into();
+        assert_eq!(body(&facts), expect);
     }
 
     #[test]

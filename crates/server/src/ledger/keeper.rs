@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clock::Time;
-use pbx::cdr::{Change, Fold, HookFacts};
+use pbx::cdr::Fold;
 use pbx::{AccountId, Event, Fact, HangupCause};
 use store::{Batch, Delivery, NewDelivery, Place, Reader, Writer};
 use tokio::sync::mpsc;
 
 use super::Parts;
+use super::outgoing::Outgoing;
 use super::queue::{Item, Order, Queue, Stop, Taken, WakeFor};
+use crate::account::Seal;
 use crate::clock::Clock;
 use crate::directory::{Directory, Live};
-use crate::hooks::{deliver, payload};
+use crate::hooks::deliver;
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
 
@@ -40,6 +42,7 @@ pub(super) struct Keeper {
     clock: Clock,
     accounts: Live,
     directory: Arc<Directory>,
+    seal: Arc<Seal>,
     deliver: mpsc::Sender<deliver::Message>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
@@ -62,6 +65,7 @@ impl Keeper {
             clock: parts.clock,
             accounts: parts.accounts,
             directory: Arc::default(),
+            seal: parts.seal,
             deliver: parts.deliver,
             readiness: parts.readiness,
             metrics: parts.metrics,
@@ -146,8 +150,12 @@ impl Keeper {
             Item::Event(event) => vec![event],
             Item::CloseCalls { account, at } => lost_by_fault(&self.fold, account, at),
         };
+        let outgoing = Outgoing {
+            directory: &self.directory,
+            seal: &self.seal,
+        };
         for event in events {
-            fold_in(&mut self.fold, &self.directory, &mut self.batch, event);
+            outgoing.fold_in(&mut self.fold, &mut self.batch, event);
         }
     }
 
@@ -270,20 +278,6 @@ impl Keeper {
     }
 }
 
-/// Takes one event into the fold and the batch.
-pub(super) fn fold_in(fold: &mut Fold, directory: &Directory, batch: &mut Batch, event: Event) {
-    for change in fold.apply(&event) {
-        match change {
-            Change::Row(row) => batch.rows.push(row),
-            Change::Hook(facts) => batch.deliveries.extend(deliveries(directory, &facts)),
-            Change::GroupRow(row) => batch.group_rows.push(row),
-            // The events are kept, from which they can be folded again.
-            Change::Component(_) | Change::Recording(_) => {}
-        }
-    }
-    batch.events.push(event);
-}
-
 /// What closes the open calls of one account after a fault of ours.
 pub(super) fn lost_by_fault(fold: &Fold, account: AccountId, at: Time) -> Vec<Event> {
     let mut events = fold.close_lost(at);
@@ -296,41 +290,13 @@ pub(super) fn lost_by_fault(fold: &Fold, account: AccountId, at: Time) -> Vec<Ev
     events
 }
 
-/// One delivery for each endpoint that ticked the trigger. The body is rendered once for all.
-fn deliveries(directory: &Directory, facts: &HookFacts) -> Vec<NewDelivery> {
-    let Some(plan) = directory.plan(facts.account) else {
-        return Vec::new();
-    };
-    let ticked = plan
-        .webhooks
-        .iter()
-        .filter(|hook| hook.triggers.contains(&facts.trigger));
-    let mut ticked = ticked.peekable();
-    if ticked.peek().is_none() {
-        return Vec::new();
-    }
-    let Some(body) = payload::render(facts) else {
-        return Vec::new();
-    };
-    let body: Arc<[u8]> = body.into();
-    let delivery = |hook: &pbx::Endpoint| NewDelivery {
-        account: facts.account,
-        endpoint: Arc::clone(&hook.name),
-        call: facts.call,
-        trigger: facts.trigger,
-        body: Arc::clone(&body),
-        at: facts.at,
-    };
-    ticked.map(delivery).collect()
-}
-
 fn first_attempt(new: NewDelivery, id: store::DeliveryId) -> Delivery {
     Delivery {
         id,
         account: new.account,
         endpoint: new.endpoint,
         call: new.call,
-        trigger: new.trigger,
+        tells: new.tells,
         body: new.body,
         attempts: 0,
         // Due at once, whatever the clock of the event says.

@@ -6,6 +6,7 @@
 //! above [`CROWDED`] new calls are refused, and only when it is full are events lost, and counted.
 
 mod keeper;
+mod outgoing;
 mod queue;
 mod recovery;
 #[cfg(test)]
@@ -19,12 +20,13 @@ use pbx::{AccountId, Event};
 use store::{AccountDocument, AttemptResult, Erase, Part, Reader, StoreError, Writer};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::account::Seal;
 use crate::clock::Clock;
 use crate::directory::Live;
 use crate::hooks::deliver;
 use crate::hooks::lanes::EndpointKey;
 use crate::metrics::Metrics;
-use crate::ready::Readiness;
+use crate::ready::{self, Readiness};
 use keeper::Keeper;
 use queue::{Order, Queue};
 pub use recovery::{Recovered, RecoveryError, recover};
@@ -53,6 +55,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Who is told what.
     pub accounts: Live,
+    /// Keeps the secrets of deliveries.
+    pub seal: Arc<Seal>,
     /// Whom deliveries are handed to.
     pub deliver: mpsc::Sender<deliver::Message>,
     /// Told when the store fails.
@@ -65,11 +69,43 @@ pub struct Parts {
 pub fn start(parts: Parts) -> std::io::Result<(Ledger, JoinHandle<()>)> {
     let queue = Arc::new(Queue::new(CAPACITY_EVENTS));
     let metrics = Arc::clone(&parts.metrics);
+    let readiness = parts.readiness.clone();
     let keeper = Keeper::new(Arc::clone(&queue), parts);
-    let thread = std::thread::Builder::new()
-        .name("ledger".to_owned())
-        .spawn(move || keeper.run())?;
+    let thread = spawn(&queue, readiness, move || keeper.run())?;
     Ok((Ledger { queue, metrics }, thread))
+}
+
+fn spawn(
+    queue: &Arc<Queue>,
+    readiness: Readiness,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let mourner = Mourner {
+        queue: Arc::clone(queue),
+        readiness,
+    };
+    let thread = std::thread::Builder::new().name("ledger".to_owned());
+    thread.spawn(move || {
+        let _told_of_a_fault = mourner;
+        work();
+    })
+}
+
+/// Dropped by the thread's panic, it says so to everybody: no event is kept any more.
+struct Mourner {
+    queue: Arc<Queue>,
+    readiness: Readiness,
+}
+
+impl Drop for Mourner {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the ledger's thread broke off");
+            let reason = "events cannot be kept: the ledger's thread broke off";
+            self.readiness.lost(ready::Part::Store, reason);
+            self.queue.abandon();
+        }
+    }
 }
 
 impl Ledger {

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clock::Time;
-use pbx::{AccountId, Event, Trigger};
+use pbx::{AccountId, Event, Fact, Trigger};
 use store::{AccountDocument, AttemptResult, Erase, Part, StoreError};
 use tokio::sync::oneshot;
 
@@ -87,15 +87,24 @@ pub(super) struct Queue {
 
 struct Waiting {
     taken: Taken,
+    reader: Reader,
     wake_for: WakeFor,
     /// The most urgent thing among the events.
     brought: WakeFor,
+}
+
+/// Whether somebody takes out what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Reads,
+    Gone,
 }
 
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
         let waiting = Waiting {
             taken: Taken::default(),
+            reader: Reader::Reads,
             wake_for: WakeFor::Anything,
             brought: WakeFor::Anything,
         };
@@ -111,14 +120,13 @@ impl Queue {
     /// Returns how many found no room.
     pub(super) fn push_events(&self, events: impl IntoIterator<Item = Event>) -> usize {
         let mut waiting = self.lock();
+        if waiting.reader == Reader::Gone {
+            return events.into_iter().count();
+        }
         let ticked = self.ticked.load(Ordering::Relaxed);
         let mut brings = WakeFor::Events;
         let mut events = events.into_iter().inspect(|event| {
-            if event
-                .fact
-                .trigger()
-                .is_some_and(|trigger| ticked & bit(trigger) != 0)
-            {
+            if is_told(&event.fact, ticked) {
                 brings = WakeFor::Hooks;
             }
         });
@@ -139,21 +147,27 @@ impl Queue {
     /// Finds room always: there is at most one for each fault.
     pub(super) fn close_calls(&self, account: AccountId, at: Time) {
         let mut waiting = self.lock();
-        waiting.taken.items.push(Item::CloseCalls { account, at });
-        waiting.brought = WakeFor::Urgent;
-        self.wake(&waiting, WakeFor::Urgent);
+        if waiting.reader == Reader::Reads {
+            waiting.taken.items.push(Item::CloseCalls { account, at });
+            waiting.brought = WakeFor::Urgent;
+            self.wake(&waiting, WakeFor::Urgent);
+        }
     }
 
     pub(super) fn push_attempts(&self, attempts: Vec<AttemptResult>) {
         let mut waiting = self.lock();
-        waiting.taken.attempts.extend(attempts);
-        self.wake(&waiting, WakeFor::Anything);
+        if waiting.reader == Reader::Reads {
+            waiting.taken.attempts.extend(attempts);
+            self.wake(&waiting, WakeFor::Anything);
+        }
     }
 
     pub(super) fn push_order(&self, order: Order) {
         let mut waiting = self.lock();
-        waiting.taken.orders.push(order);
-        self.wake(&waiting, WakeFor::Urgent);
+        if waiting.reader == Reader::Reads {
+            waiting.taken.orders.push(order);
+            self.wake(&waiting, WakeFor::Urgent);
+        }
     }
 
     pub(super) fn stop(&self) {
@@ -165,6 +179,15 @@ impl Queue {
     pub(super) fn fill(&self) -> f32 {
         let count = u16::try_from(self.events.load(Ordering::Relaxed) * 1_000 / self.capacity);
         f32::from(count.unwrap_or(u16::MAX)) / 1_000.0
+    }
+
+    /// Nobody will take anything out any more. What waits is lost, orders are answered so, and the
+    /// queue counts as full.
+    pub(super) fn abandon(&self) {
+        let mut waiting = self.lock();
+        waiting.reader = Reader::Gone;
+        waiting.taken = Taken::default();
+        self.events.store(self.capacity, Ordering::Relaxed);
     }
 
     /// Remembers which triggers somebody waits for.
@@ -230,6 +253,12 @@ impl Waiting {
             || (wake_for >= self.brought && !taken.items.is_empty())
             || (wake_for >= WakeFor::Anything && !taken.attempts.is_empty())
     }
+}
+
+/// Whether somebody waits for it: an endpoint that ticked it, or a webhook object.
+fn is_told(fact: &Fact, ticked: u16) -> bool {
+    let is_ticked = |trigger| ticked & bit(trigger) != 0;
+    matches!(fact, Fact::ComponentPassed { .. }) || fact.trigger().is_some_and(is_ticked)
 }
 
 fn bit(trigger: Trigger) -> u16 {

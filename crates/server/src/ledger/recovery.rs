@@ -5,7 +5,8 @@ use clock::Time;
 use pbx::cdr::Fold;
 use store::{Batch, StoreError, Writer};
 
-use super::keeper::fold_in;
+use super::outgoing::Outgoing;
+use crate::account::Seal;
 use crate::directory::Directory;
 
 /// What was found.
@@ -25,7 +26,11 @@ pub struct Recovered {
 pub struct RecoveryError(#[from] StoreError);
 
 /// Closes the calls that died with the process before.
-pub fn recover(writer: &mut Writer, directory: &Directory) -> Result<Recovered, RecoveryError> {
+pub fn recover(
+    writer: &mut Writer,
+    directory: &Directory,
+    seal: &Seal,
+) -> Result<Recovered, RecoveryError> {
     let mut fold = Fold::new();
     let open = writer.open_call_events()?;
     let last_event = open.iter().map(|event| event.at).max();
@@ -41,9 +46,10 @@ pub fn recover(writer: &mut Writer, directory: &Directory) -> Result<Recovered, 
         .max()
         .unwrap_or(Time::ZERO);
     let lost_calls = fold.open_calls().count();
+    let outgoing = Outgoing { directory, seal };
     let mut batch = Batch::default();
     for event in fold.close_lost(died_at) {
-        fold_in(&mut fold, directory, &mut batch, event);
+        outgoing.fold_in(&mut fold, &mut batch, event);
     }
     // Nobody delivers yet: the outbox is read when delivery starts.
     writer.commit(&batch)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pbx::draft::Draft;
 use pbx::{AccountId, CallId, Direction, Fact, GroupKind, GroupRef, HangupCause, Trigger, UserRef};
 use serde_json::json;
-use store::{CallQuery, Writer};
+use store::{CallQuery, Tells, Writer};
 
 use super::*;
 use crate::directory::Directory;
@@ -29,6 +29,11 @@ fn crm() -> Directory {
         "name": "crm", "url": "https://crm.example/", "secret_token": "s",
         "triggers": ["user_inbound", "user_inbound_completed"],
     }]))
+}
+
+/// The seal of a folder.
+pub(crate) fn seal(folder: &tempfile::TempDir) -> Arc<Seal> {
+    Arc::new(Seal::open_or_create(&folder.path().join("secret.key")).unwrap())
 }
 
 fn user() -> UserRef {
@@ -98,6 +103,7 @@ fn world(directory: Directory) -> World {
         fold: pbx::cdr::Fold::new(),
         clock: Clock::start(),
         accounts: Live::new(directory),
+        seal: seal(&folder),
         deliver,
         readiness: Readiness::default(),
         metrics: Arc::clone(&metrics),
@@ -128,11 +134,18 @@ impl World {
     }
 }
 
+fn trigger(delivery: &store::Delivery) -> Trigger {
+    match &delivery.tells {
+        Tells::Trigger(trigger) => *trigger,
+        Tells::Component { .. } => panic!("nobody passed a webhook object"),
+    }
+}
+
 /// What the endpoint must still be told.
 fn still_to_tell(reader: &Reader) -> Vec<Trigger> {
     let part = Part::After(store::DeliveryId(0));
     let told = reader.pending(ACCOUNT, "crm", part, 10).unwrap().deliveries;
-    told.iter().map(|delivery| delivery.trigger).collect()
+    told.iter().map(trigger).collect()
 }
 
 #[test]
@@ -141,7 +154,7 @@ fn a_call_becomes_a_row_and_the_deliveries_that_are_ticked() {
     let call = CallId(1_569_943_875_010_000);
     assert_eq!(world.ledger.push(call_events(call)), 0);
     let deliveries = world.deliveries();
-    let triggers: Vec<Trigger> = deliveries.iter().map(|delivery| delivery.trigger).collect();
+    let triggers: Vec<Trigger> = deliveries.iter().map(trigger).collect();
     assert_eq!(
         triggers,
         [Trigger::UserInbound, Trigger::UserInboundCompleted]
@@ -272,12 +285,12 @@ fn a_crash_ends_open_calls_at_the_last_sign_of_life() {
         let mut fold = pbx::cdr::Fold::new();
         let mut batch = store::Batch::default();
         for event in events {
-            keeper::fold_in(&mut fold, &crm(), &mut batch, event);
+            fold_in(&folder, &mut fold, &mut batch, event);
         }
         batch.heartbeat = heartbeat.map(|ms| START + Duration::from_millis(ms));
         writer.commit(&batch).unwrap();
 
-        let recovered = recover(&mut writer, &crm()).unwrap();
+        let recovered = recover(&mut writer, &crm(), &seal(&folder)).unwrap();
         let died_at = START + Duration::from_millis(died_at);
         assert_eq!(recovered.lost_calls, 1);
         assert_eq!(recovered.fold.open_calls().count(), 0);
@@ -290,11 +303,65 @@ fn a_crash_ends_open_calls_at_the_last_sign_of_life() {
             [Trigger::UserInbound, Trigger::UserInboundCompleted]
         );
         assert_eq!(
-            recover(&mut writer, &crm()).unwrap().lost_calls,
+            recover(&mut writer, &crm(), &seal(&folder))
+                .unwrap()
+                .lost_calls,
             0,
             "only once"
         );
     }
+}
+
+fn fold_in(
+    folder: &tempfile::TempDir,
+    fold: &mut pbx::cdr::Fold,
+    batch: &mut store::Batch,
+    event: Event,
+) {
+    let outgoing = outgoing::Outgoing {
+        directory: &crm(),
+        seal: &seal(folder),
+    };
+    outgoing.fold_in(fold, batch, event);
+}
+
+#[test]
+fn a_passed_webhook_object_leaves_its_secrets_sealed_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let component = pbx::Component {
+        name: "CRM".into(),
+        place: "main/crm".into(),
+        url: "https://crm.example/geheim".into(),
+        secret_token: "geheim".into(),
+        headers: vec![("x-key".into(), "geheim".into())],
+    };
+    let passed = Fact::ComponentPassed { component };
+    let mut fold = pbx::cdr::Fold::new();
+    let mut batch = store::Batch::default();
+    let call = CallId(7);
+    for event in [call_events(call).remove(0), event(call, 10, passed)] {
+        fold_in(&folder, &mut fold, &mut batch, event);
+    }
+    let (mut writer, _reader) = open(&folder);
+    writer.commit(&batch).unwrap();
+    drop(writer);
+    for file in ["db", "db-wal"] {
+        let bytes = std::fs::read(folder.path().join(file)).unwrap_or_default();
+        let found = bytes.windows(6).any(|window| window == b"geheim");
+        assert!(!found, "a secret lies open in {file}");
+    }
+    let [delivery] = batch.deliveries.as_slice() else {
+        panic!("one event per pass");
+    };
+    assert_eq!(&*delivery.endpoint, "object:main/crm");
+    let Tells::Component { destination } = &delivery.tells else {
+        panic!("{delivery:?}");
+    };
+    let to = crate::hooks::destination::Destination::open(destination, &seal(&folder)).unwrap();
+    assert_eq!(
+        (&*to.url, &*to.secret_token),
+        ("https://crm.example/geheim", "geheim")
+    );
 }
 
 /// A call that a member of a ring group answers.
@@ -331,12 +398,12 @@ fn a_stay_has_a_row_also_when_a_crash_ended_it() {
         let mut fold = pbx::cdr::Fold::new();
         let mut batch = store::Batch::default();
         for event in stay_events(CallId(7)).into_iter().take(happened) {
-            keeper::fold_in(&mut fold, &crm(), &mut batch, event);
+            fold_in(&folder, &mut fold, &mut batch, event);
         }
         batch.heartbeat = Some(START + Duration::from_secs(20));
         writer.commit(&batch).unwrap();
         for _ in 0..2 {
-            recover(&mut writer, &crm()).unwrap();
+            recover(&mut writer, &crm(), &seal(&folder)).unwrap();
             let query = CallQuery::all(ACCOUNT);
             let page = reader.group_calls(GroupKind::RingGroup, &query).unwrap();
             let [row] = page.rows.as_slice() else {
@@ -347,6 +414,25 @@ fn a_stay_has_a_row_also_when_a_crash_ended_it() {
             assert_eq!(row.conversation_duration_seconds, talk, "{happened}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_thread_shows_at_once_and_nobody_waits_for_it() {
+    let (queue, readiness) = (Arc::new(Queue::new(7)), Readiness::default());
+    queue.push_events(call_events(CallId(1)));
+    let thread = spawn(&queue, readiness.clone(), || panic!("planted")).unwrap();
+    assert!(thread.join().is_err());
+    let reason = readiness.reason().unwrap();
+    assert!(reason.starts_with("events cannot be kept"), "{reason}");
+    let ledger = Ledger {
+        queue,
+        metrics: Arc::default(),
+    };
+    assert!(ledger.fill() > CROWDED, "new calls are refused");
+    assert_eq!(ledger.push(call_events(CallId(2))), 5);
+    assert_eq!(ledger.metrics.events_lost.value(), 5);
+    let erase = ledger.erase(Erase::Events { before: START }, 1).await;
+    assert!(matches!(erase, Err(OrderError::Stopped)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clock::Time;
 use pbx::cdr::{UserCall, UserCallKind};
 use pbx::{AccountId, CallId, Trigger};
 use store::{
-    AttemptResult, Batch, DeliveryQuery, DeliveryState, Fate, NewDelivery, Reader, Writer,
+    AttemptResult, Batch, DeliveryQuery, DeliveryState, Fate, NewDelivery, Reader, Tells, Writer,
 };
 
 use crate::common::account::{JOHN, JOHNS_NUMBER};
@@ -76,7 +76,7 @@ impl Kept {
             account: self.account,
             endpoint: "crm".into(),
             call: row.call,
-            trigger: Trigger::UserInboundCompleted,
+            tells: Tells::Trigger(Trigger::UserInboundCompleted),
             body: b"{}"[..].into(),
             at: row.call_start_at,
         }

@@ -10,7 +10,7 @@ use super::value::{account, call, int, micros, optional_time, time, unsigned};
 use crate::batch::{AttemptResult, NewDelivery};
 use crate::delivery::{
     Backlog, Delivery, DeliveryId, DeliveryQuery, DeliveryRecord, DeliveryState, Fate, Part,
-    Pending, Place,
+    Pending, Place, Tells,
 };
 use crate::error::StoreError;
 
@@ -22,6 +22,9 @@ const MAX_BACKLOGS: u32 = 100_000;
 const PENDING: i64 = 0;
 const DELIVERED: i64 = 1;
 const FAILED: i64 = 2;
+
+/// What stands for the trigger when a webhook object is told: its type on the wire (contract §2.2).
+const COMPONENT: &str = "webhook_component_event";
 
 /// The number given last. Retention never takes the newest delivery away, so that no number returns.
 pub(super) fn last_delivery(connection: &Connection) -> Result<DeliveryId, StoreError> {
@@ -40,20 +43,25 @@ pub(super) fn insert(
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let mut given = Vec::with_capacity(deliveries.len());
     for (delivery, number) in deliveries.iter().zip(last.0 + 1..) {
+        let (trigger, destination) = match &delivery.tells {
+            Tells::Trigger(trigger) => (trigger.name(), None),
+            Tells::Component { destination } => (COMPONENT, Some(&destination[..])),
+        };
         connection
             .prepare_cached(
                 "INSERT INTO deliveries (id, account, endpoint, call, trigger, state, late,
-                     attempts, due_us, created_us, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?6, ?7)",
+                     attempts, due_us, created_us, body, destination)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?6, ?7, ?8)",
             )?
             .execute(params![
                 int(number),
                 delivery.account.0,
                 delivery.endpoint,
                 int(delivery.call.0),
-                delivery.trigger.name(),
+                trigger,
                 micros(delivery.at),
                 &delivery.body[..],
+                destination,
             ])?;
         given.push(DeliveryId(number));
     }
@@ -121,7 +129,7 @@ pub(super) fn pending(
     };
     let (account, name) = endpoint;
     let mut statement = connection.prepare_cached(
-        "SELECT id, account, endpoint, call, trigger, body, attempts, due_us, late
+        "SELECT id, account, endpoint, call, trigger, body, attempts, due_us, late, destination
          FROM deliveries WHERE state = 0 AND account = ?1 AND endpoint = ?2 AND late = ?3
              AND id > ?4 AND due_us <= ?5
          ORDER BY id LIMIT ?6",
@@ -165,7 +173,7 @@ pub(super) fn list(
 ) -> Result<Vec<DeliveryRecord>, StoreError> {
     // The state stands in the text, so that the index of that state is used.
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT id, account, endpoint, call, trigger, body, attempts, due_us, late,
+        "SELECT id, account, endpoint, call, trigger, body, attempts, due_us, late, destination,
              created_us, tried_us, status, error
          FROM deliveries WHERE state = {} AND account = ?1 AND id < ?2
          ORDER BY id DESC LIMIT ?3",
@@ -181,10 +189,10 @@ pub(super) fn list(
         Ok(DeliveryRecord {
             delivery: delivery(row)?,
             state: query.state,
-            created_at: time(row, 9, Time::from_micros)?,
-            tried_at: optional_time(row, 10, Time::from_micros)?,
-            status: row.get(11)?,
-            error: row.get(12)?,
+            created_at: time(row, 10, Time::from_micros)?,
+            tried_at: optional_time(row, 11, Time::from_micros)?,
+            status: row.get(12)?,
+            error: row.get(13)?,
         })
     })
 }
@@ -206,7 +214,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
         account: account(row, 1)?,
         endpoint: row.get(2)?,
         call: call(row, 3)?,
-        trigger: trigger(row, 4)?,
+        tells: tells(row)?,
         body: Arc::from(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?),
         attempts: unsigned(row, 6)?,
         due: time(row, 7, Time::from_micros)?,
@@ -218,12 +226,18 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
     })
 }
 
-fn trigger(row: &Row<'_>, column: usize) -> Result<Trigger, StoreError> {
-    let name = row
-        .get_ref(column)?
-        .as_str()
-        .map_err(rusqlite::Error::from)?;
-    Trigger::parse(name).ok_or_else(|| StoreError::Value(format!("an unknown trigger: {name}")))
+fn tells(row: &Row<'_>) -> Result<Tells, StoreError> {
+    let name = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?;
+    if name == COMPONENT {
+        let destination = row.get_ref(9)?.as_blob().map_err(rusqlite::Error::from)?;
+        return Ok(Tells::Component {
+            destination: destination.into(),
+        });
+    }
+    let trigger = Trigger::parse(name);
+    trigger
+        .map(Tells::Trigger)
+        .ok_or_else(|| StoreError::Value(format!("an unknown trigger: {name}")))
 }
 
 fn late_number(place: Place) -> i64 {

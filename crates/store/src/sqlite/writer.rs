@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::batch::NewDelivery;
-    use crate::delivery::{DeliveryQuery, DeliveryState};
+    use crate::delivery::{DeliveryQuery, DeliveryState, Tells};
     use crate::sqlite::Reader;
 
     fn folder() -> (TempDir, PathBuf) {
@@ -152,7 +152,7 @@ mod tests {
             account: AccountId(1),
             endpoint: "crm".into(),
             call: CallId(1),
-            trigger: Trigger::UserInbound,
+            tells: Tells::Trigger(Trigger::UserInbound),
             body: Arc::from([7; 3_000]),
             at: Time::from_secs(1),
         };
@@ -211,7 +211,7 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: 3,
+                    known: 4,
                     ..
                 }
             ),

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use clock::Time;
 use pbx::{CallId, GroupKind, Trigger};
 use store::{
-    AttemptResult, Batch, CallQuery, DeliveryId, Fate, NewDelivery, Order, Part, Reader, Writer,
+    AttemptResult, Batch, CallQuery, DeliveryId, Fate, NewDelivery, Order, Part, Reader, Tells,
+    Writer,
 };
 
 use crate::suite::model::{self, Dice};
@@ -56,7 +57,7 @@ fn batch(number: u64) -> Batch {
         account: ACME,
         endpoint: "crm".into(),
         call: call(number),
-        trigger: Trigger::UserInbound,
+        tells: Tells::Trigger(Trigger::UserInbound),
         body: number.to_string().into_bytes().into(),
         at: Time::from_millis(at_ms),
     };

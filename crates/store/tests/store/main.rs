@@ -39,6 +39,7 @@ on_sqlite! {
     outbox::a_lane_is_read_in_order_and_in_parts,
     outbox::late_ones_are_read_when_they_are_due,
     outbox::finished_ones_are_listed_with_their_history,
+    outbox::what_a_webhook_object_is_told_keeps_its_destination,
     paging::pages_equal_a_sorted_list,
     paging::each_row_is_on_one_page,
     paging::a_cursor_goes_on_behind_its_row,

@@ -17,6 +17,7 @@ use store::{DeliveryQuery, DeliveryState, Reader, Writer};
 
 use super::*;
 use crate::hooks::client::RetryAfter;
+use crate::hooks::sign;
 use crate::ledger;
 use crate::ledger::tests::{ACCOUNT, call_events, directory};
 use crate::ready::Readiness;
@@ -165,6 +166,7 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
     let reader = Reader::open(&path, 2).unwrap();
     let accounts = Live::new(directory(&json!(webhooks)));
     let (deliver, messages) = mpsc::channel(CAPACITY_MESSAGES);
+    let seal = ledger::tests::seal(folder);
     let metrics = Arc::<Metrics>::default();
     let backlogs = reader.backlogs().unwrap();
     deliver.try_send(Message::Backlogs(backlogs)).unwrap();
@@ -174,6 +176,7 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
         fold: pbx::cdr::Fold::new(),
         clock: Clock::start(),
         accounts: accounts.clone(),
+        seal: Arc::clone(&seal),
         deliver,
         readiness: Readiness::default(),
         metrics: Arc::clone(&metrics),
@@ -187,6 +190,7 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
         metrics: Arc::clone(&metrics),
         dns: Dns::default(),
         trust: Arc::new(Trust::load(&settings.ca_file).unwrap()),
+        seal,
     };
     let task = tokio::spawn(run(parts, settings, messages, stopped));
     Server {
@@ -395,6 +399,94 @@ async fn after_a_restart_what_was_not_taken_is_delivered() {
         "the id of a delivery is the same in every attempt"
     );
     server.end().await;
+}
+
+/// A call that passes webhook objects, one at each of these addresses.
+fn passing_events(call: CallId, objects: &[(&str, SocketAddr)]) -> Vec<pbx::Event> {
+    let mut events = call_events(call);
+    let passed = objects.iter().map(|(place, address)| pbx::Event {
+        at: events[0].at,
+        account: ACCOUNT,
+        call,
+        fact: pbx::Fact::ComponentPassed {
+            component: pbx::Component {
+                name: "Out of time".into(),
+                place: (*place).into(),
+                url: format!("http://{address}/object").into(),
+                secret_token: "0bject".into(),
+                headers: vec![("X-Campaign".into(), "spring".into())],
+            },
+        },
+    });
+    let passed: Vec<_> = passed.collect();
+    events.splice(1..1, passed);
+    events
+}
+
+#[tokio::test]
+async fn a_webhook_object_is_told_where_it_led_with_its_own_headers() {
+    let folder = tempfile::tempdir().unwrap();
+    let object = Receiver::start(Habit::Takes).await;
+    // Nobody ticked anything, and the account's plan knows of no object.
+    let server = start(&folder, &[], hooks());
+    let call = CallId(1_569_943_875_010_000);
+    let twice = [("main/crm", object.address), ("main/crm", object.address)];
+    server.ledger.push(passing_events(call, &twice));
+    let got = object.wait_for(2).await;
+    for (got, number) in got.iter().zip(1..) {
+        let header = |name: &str| got.headers[name].as_str();
+        assert_eq!(got.path, "/object");
+        assert_eq!(header("x-pbx-token"), "0bject");
+        assert_eq!(header("x-campaign"), "spring");
+        assert_eq!(header("x-pbx-delivery"), format!("{call}-{number}"));
+        let body: Value = serde_json::from_slice(&got.body).unwrap();
+        assert_eq!(body["type"], "webhook_component_event");
+        assert_eq!(body["user_number"], "61300000000");
+    }
+    let reader = server.end().await;
+    assert_eq!(in_state(&reader, DeliveryState::Delivered).len(), 2);
+}
+
+#[tokio::test]
+async fn a_hanging_webhook_object_delays_nobody_and_is_told_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let hangs = Receiver::start(Habit::Hangs).await;
+    let good = Receiver::start(Habit::Takes).await;
+    let server = start(&folder, &[good.webhook("crm")], hooks());
+    let objects = [("main/a", hangs.address), ("main/b", good.address)];
+    server.ledger.push(passing_events(CallId(5), &objects));
+    let got = good.wait_for(4).await;
+    assert_eq!(got.iter().filter(|got| got.path == "/object").count(), 1);
+    hangs.wait_for(1).await;
+    server.end().await;
+
+    let server = start(&folder, &[], hooks());
+    let again = hangs.wait_for(2).await;
+    assert_eq!(again[0].headers["x-pbx-token"], "0bject");
+    assert_eq!(
+        again[0].headers["webhook-id"],
+        again[1].headers["webhook-id"]
+    );
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_object_may_not_lead_where_no_webhook_may_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let object = Receiver::start(Habit::Takes).await;
+    let server = start(&folder, &[], Hooks::default());
+    let objects = [("main/crm", object.address)];
+    server.ledger.push(passing_events(CallId(5), &objects));
+    eventually(|| server.metrics.attempts_retried.value() == 1).await;
+    let reader = server.end().await;
+    let record = in_state(&reader, DeliveryState::Pending).remove(0);
+    assert!(
+        record
+            .error
+            .unwrap()
+            .starts_with("127.0.0.1 is not a public")
+    );
+    assert!(object.got().is_empty());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl World {
             account: AccountId(1),
             endpoint: endpoint.into(),
             call: CallId(call),
-            trigger: Trigger::UserInbound,
+            tells: store::Tells::Trigger(Trigger::UserInbound),
             body: Arc::from(&b"{}"[..]),
             attempts: 0,
             due: self.now,

@@ -6,7 +6,7 @@ use clock::Time;
 use pbx::Trigger;
 use store::{
     AttemptResult, Batch, Delivery, DeliveryId, DeliveryQuery, DeliveryState, Fate, NewDelivery,
-    Part, Place, Reader, Writer,
+    Part, Place, Reader, Tells, Writer,
 };
 
 use super::{ACME, OTHER, Store, call};
@@ -16,7 +16,7 @@ pub(crate) fn delivery(endpoint: &str, number: u64, second: u64) -> NewDelivery 
         account: ACME,
         endpoint: endpoint.into(),
         call: call(number),
-        trigger: Trigger::UserInbound,
+        tells: Tells::Trigger(Trigger::UserInbound),
         body: format!("{{\"second\":{second}}}").into_bytes().into(),
         at: Time::from_secs(second),
     }
@@ -109,7 +109,7 @@ pub(crate) fn a_lane_is_read_in_order_and_in_parts(open: fn(&Path) -> (Writer, R
         account: ACME,
         endpoint: "crm".into(),
         call: call(1),
-        trigger: Trigger::UserInbound,
+        tells: Tells::Trigger(Trigger::UserInbound),
         body: b"{\"second\":3}"[..].into(),
         attempts: 0,
         due: Time::from_secs(3),
@@ -223,4 +223,32 @@ pub(crate) fn finished_ones_are_listed_with_their_history(open: fn(&Path) -> (Wr
     let late = Part::LateUntil(Time::from_secs(20));
     let pending = store.reader.pending(ACME, "crm", late, 10).unwrap();
     assert_eq!(ids(&pending.deliveries), [resent.0], "sent again by hand");
+}
+
+pub(crate) fn what_a_webhook_object_is_told_keeps_its_destination(
+    open: fn(&Path) -> (Writer, Reader),
+) {
+    let mut store = Store::new(open);
+    let tells = Tells::Component {
+        destination: [0, 255, 7][..].into(),
+    };
+    let new = NewDelivery {
+        tells: tells.clone(),
+        ..delivery("object:main/crm", 1, 1)
+    };
+    let given = commit(&mut store, vec![new, delivery("crm", 1, 1)], vec![]);
+    let all = Part::After(DeliveryId(0));
+    let pending = store.reader.pending(ACME, "object:main/crm", all, 10);
+    assert_eq!(pending.unwrap().deliveries[0].tells, tells);
+    commit(&mut store, vec![], vec![attempt(given[0], 2, Fate::Failed)]);
+    let failed = DeliveryQuery {
+        account: ACME,
+        state: DeliveryState::Failed,
+        before: None,
+        limit: 10,
+    };
+    let record = store.reader.deliveries(&failed).unwrap().remove(0);
+    assert_eq!(record.delivery.tells, tells);
+    assert_eq!(record.created_at, Time::from_secs(1));
+    assert_eq!(record.error.as_deref(), Some("no"));
 }
