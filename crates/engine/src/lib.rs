@@ -409,6 +409,7 @@ impl Engine {
                 sounds,
                 times,
             } => {
+                self.hear_us(leg);
                 let play = self.path_of(leg).map(|path| Play {
                     account,
                     path,

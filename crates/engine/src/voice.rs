@@ -4,6 +4,7 @@ use clock::Time;
 use media::{Command, Description, PathId, VOICES, own_answer};
 use pbx::{CallId, HangupCause, LegId, PlayId};
 
+use crate::legs::Role;
 use crate::{Effect, Engine, Work};
 
 impl Engine {
@@ -47,6 +48,16 @@ impl Engine {
         self.legs.leg_mut(leg)?.media.theirs = Some(offer.narrowed_to(&ours));
         self.point(leg);
         Some(sdp)
+    }
+
+    /// A called leg that answered and is connected with nobody yet has to be told to its media
+    /// path before it can hear anything. A caller was when it was picked up.
+    pub(crate) fn hear_us(&mut self, leg: LegId) {
+        let role = self.legs.leg(leg).map(|leg| &leg.role);
+        if !matches!(role, Some(Role::Caller) | None) {
+            self.point(leg);
+            self.watch(leg);
+        }
     }
 
     /// Ends what is played to a leg.

@@ -12,6 +12,7 @@ use crate::ids::LegId;
 use crate::input::Failure;
 use crate::number::E164;
 use crate::plan::{NumberFormat, Plan, UserIndex};
+use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
 
 /// Legs one call may have open at once, the caller's own not counted.
@@ -37,8 +38,24 @@ pub(crate) enum Party {
         number: Destination,
         /// The number presented.
         present: Option<E164>,
+        /// Whether an answer takes the call.
+        accept: Accept,
     },
 }
+
+/// What takes a call to the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accept {
+    /// The answer.
+    AtOnce,
+    /// A key that who answered is asked for: a voice mailbox cannot take the call.
+    ByKey,
+}
+
+/// What who answered is asked, and the keys that say yes and no.
+const QUESTION: &str = "call-press-one-to-accept";
+const YES: char = '1';
+const NO: char = '2';
 
 /// The object a user rings for, when it is one with a summary of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +82,7 @@ enum Goal {
     Outside {
         number: Destination,
         present: Option<E164>,
+        accept: Accept,
         /// Position of the trunk to be tried next.
         next_trunk: usize,
         /// The trunk in use.
@@ -75,6 +93,8 @@ enum Goal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Trying,
+    /// Who answered is asked whether to take the call, and hears this.
+    Asked(LegId, Option<PlayId>),
     Answered(LegId),
     Connected(LegId),
 }
@@ -82,8 +102,26 @@ enum State {
 impl Attempt {
     fn answered_by(&self) -> Option<LegId> {
         match self.state {
-            State::Trying => None,
+            State::Trying | State::Asked(..) => None,
             State::Answered(leg) | State::Connected(leg) => Some(leg),
+        }
+    }
+}
+
+impl Attempt {
+    /// Who was asked hears the question no more.
+    fn stop_asking(&self, turn: &mut Turn<'_>) {
+        if let State::Asked(leg, Some(_)) = self.state {
+            turn.push(Effect::StopPlaying { leg });
+        }
+    }
+}
+
+impl Goal {
+    fn is_accepted_by_key(&self) -> bool {
+        match self {
+            Self::User(_) => false,
+            Self::Outside { accept, .. } => *accept == Accept::ByKey,
         }
     }
 }
@@ -109,7 +147,20 @@ impl Core {
     pub(crate) fn ring(&mut self, party: Party, turn: &mut Turn<'_>) -> Result<AttemptId, Failure> {
         match party {
             Party::User { user, via } => self.ring_user(user, via, turn),
-            Party::Outside { number, present } => self.ring_outside(number, present, turn),
+            Party::Outside {
+                number,
+                present,
+                accept,
+            } => {
+                let goal = Goal::Outside {
+                    number,
+                    present,
+                    accept,
+                    next_trunk: 0,
+                    trunk: None,
+                };
+                self.ring_outside(goal, turn)
+            }
         }
     }
 
@@ -163,21 +214,10 @@ impl Core {
         Ok(self.add_attempt(Goal::User(index), legs))
     }
 
-    fn ring_outside(
-        &mut self,
-        number: Destination,
-        present: Option<E164>,
-        turn: &mut Turn<'_>,
-    ) -> Result<AttemptId, Failure> {
+    fn ring_outside(&mut self, mut goal: Goal, turn: &mut Turn<'_>) -> Result<AttemptId, Failure> {
         if self.room_for_legs() == 0 {
             return Err(Failure::Unavailable);
         }
-        let mut goal = Goal::Outside {
-            number,
-            present,
-            next_trunk: 0,
-            trunk: None,
-        };
         let leg = self
             .dial_next_trunk(&mut goal, turn)
             .ok_or(Failure::Unavailable)?;
@@ -245,6 +285,7 @@ impl Core {
 
     /// A leg answered: the first of its attempt wins, a later one is hung up.
     pub(crate) fn leg_answered(&mut self, leg: LegId, turn: &mut Turn<'_>) -> Option<Moment> {
+        let play = self.caller.last_play.next();
         let attempt = self
             .attempts
             .iter_mut()
@@ -252,13 +293,83 @@ impl Core {
         if attempt.state != State::Trying {
             return None;
         }
-        attempt.state = State::Answered(leg);
+        let is_asked = attempt.goal.is_accepted_by_key();
+        attempt.state = if is_asked {
+            State::Asked(leg, Some(play))
+        } else {
+            State::Answered(leg)
+        };
         let id = attempt.id;
         let losers = std::mem::replace(&mut attempt.legs, vec![leg]);
         for loser in losers.into_iter().filter(|loser| *loser != leg) {
             hang_up(loser, HangupCause::AnsweredElsewhere, turn);
         }
-        Some(Moment::Answered { attempt: id })
+        if !is_asked {
+            return Some(Moment::Answered { attempt: id });
+        }
+        self.caller.last_play = play;
+        turn.push(Effect::Play {
+            leg,
+            play,
+            sounds: vec![Sound::Prompt(QUESTION.into())],
+            times: Times::Forever,
+        });
+        None
+    }
+
+    /// A key was pressed on a called leg: the answer to our question, if it was asked.
+    pub(crate) fn leg_pressed(
+        &mut self,
+        leg: LegId,
+        key: char,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moment> {
+        let index = self.asked(leg)?;
+        match key {
+            YES => {
+                let attempt = self.attempts.get_mut(index)?;
+                attempt.stop_asking(turn);
+                attempt.state = State::Answered(leg);
+                let attempt = attempt.id;
+                Some(Moment::Answered { attempt })
+            }
+            NO => {
+                let attempt = self.attempts.remove(index);
+                Some(self.declined(attempt, turn))
+            }
+            _ => None,
+        }
+    }
+
+    /// The call of who was asked, by position.
+    fn asked(&self, leg: LegId) -> Option<usize> {
+        let mut attempts = self.attempts.iter();
+        attempts.position(|attempt| matches!(attempt.state, State::Asked(asked, _) if asked == leg))
+    }
+
+    /// A called leg has heard all of a play. The question has no end: it could not be played.
+    pub(crate) fn leg_played(&mut self, leg: LegId, play: PlayId) {
+        let attempts = self.attempts.iter_mut();
+        for attempt in attempts.filter(|one| one.state == State::Asked(leg, Some(play))) {
+            attempt.state = State::Asked(leg, None);
+        }
+    }
+
+    fn declined(&mut self, attempt: Attempt, turn: &mut Turn<'_>) -> Moment {
+        let id = attempt.id;
+        self.end_attempt(attempt, HangupCause::Normal, turn);
+        Moment::Failed {
+            attempt: id,
+            failure: Failure::Declined,
+        }
+    }
+
+    /// Who was asked is gone without an answer.
+    fn asked_gone(&mut self, index: usize, leg: LegId, turn: &mut Turn<'_>) -> Moment {
+        let mut attempt = self.attempts.remove(index);
+        attempt.state = State::Trying;
+        self.drop_leg(&mut attempt, leg, turn);
+        self.declined(attempt, turn)
     }
 
     /// A leg is gone without an answer.
@@ -268,6 +379,9 @@ impl Core {
         failure: Failure,
         turn: &mut Turn<'_>,
     ) -> Option<Moment> {
+        if let Some(index) = self.asked(leg) {
+            return Some(self.asked_gone(index, leg, turn));
+        }
         let index = self
             .attempts
             .iter()
@@ -377,6 +491,7 @@ impl Core {
             present,
             next_trunk,
             trunk,
+            accept: _,
         } = goal
         else {
             return None;
@@ -419,6 +534,7 @@ impl Core {
     }
 
     fn end_attempt(&mut self, mut attempt: Attempt, cause: HangupCause, turn: &mut Turn<'_>) {
+        attempt.stop_asking(turn);
         for leg in std::mem::take(&mut attempt.legs) {
             turn.push(Effect::HangUp { leg, cause });
             self.drop_leg(&mut attempt, leg, turn);

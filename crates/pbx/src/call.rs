@@ -8,7 +8,7 @@ use crate::event::HangupCause;
 use crate::ids::LegId;
 use crate::input::Failure;
 use crate::objects::AnyState;
-use crate::plan::NodeIndex;
+use crate::plan::{NodeIndex, UserIndex};
 use crate::recordings::Recorded;
 use crate::sound::PlayId;
 use crate::turn::Turn;
@@ -101,8 +101,11 @@ impl Call {
             LegReport::Answered => self.core.leg_answered(leg, turn),
             LegReport::Failed(failure) => self.core.leg_failed(leg, failure, turn),
             LegReport::HungUp(cause) => self.core.leg_hung_up(leg, cause, turn),
-            // Only callers are played to, and only their keys mean something.
-            LegReport::Digit(_) | LegReport::Played(_) => None,
+            LegReport::Digit(key) => self.core.leg_pressed(leg, key, turn),
+            LegReport::Played(play) => {
+                self.core.leg_played(leg, play);
+                None
+            }
         };
         match moment {
             Some(moment) => self.tell(moment, turn),
@@ -178,12 +181,13 @@ impl Call {
     /// Carries steps out until the call stays somewhere or is over. Bounded by `MAX_HOPS`.
     fn follow(&mut self, mut step: Step, turn: &mut Turn<'_>) -> Life {
         loop {
-            let exit = match step {
+            let target = match step {
                 Step::Stay => return Life::Goes,
                 Step::HangUp(cause) => return self.finish(cause, turn),
-                Step::Exit(exit) => exit,
+                Step::Exit(exit) => self.target_of(&exit),
+                Step::User(user) => self.node_of(user),
             };
-            let node = match self.target_of(&exit) {
+            let node = match target {
                 Ok(node) => node,
                 Err(cause) => return self.finish(cause, turn),
             };
@@ -205,6 +209,12 @@ impl Call {
         let exit = node.exits.iter().find(|known| known.name == exit);
         let exit = exit.ok_or(HangupCause::AccountFault)?;
         exit.target.ok_or(exit.cause)
+    }
+
+    /// Where calls to a user's internal number begin.
+    fn node_of(&self, UserIndex(user): UserIndex) -> Result<NodeIndex, HangupCause> {
+        let node = self.core.plan.user_nodes.get(user);
+        node.copied().ok_or(HangupCause::AccountFault)
     }
 
     fn stand_in(&mut self, node: NodeIndex, turn: &mut Turn<'_>) -> Step {

@@ -140,6 +140,14 @@ impl Core {
         }
     }
 
+    /// The number of the account that was called, or else its first.
+    pub(crate) fn own_number(&self) -> Option<E164> {
+        match self.destination {
+            Destination::Number(number) if self.plan.has_number(number) => Some(number),
+            Destination::Number(_) | Destination::Plain(_) => self.plan.numbers().next(),
+        }
+    }
+
     /// Has a fact of this call remembered.
     pub(crate) fn emit(&self, fact: Fact, turn: &mut Turn<'_>) {
         turn.emit(self.id, fact);
@@ -237,7 +245,7 @@ impl Core {
         turn: &mut Turn<'_>,
     ) -> PlayId {
         self.pick_up(turn);
-        let play = PlayId(self.caller.last_play.0.wrapping_add(1));
+        let play = self.caller.last_play.next();
         self.caller.last_play = play;
         if self.caller.hears == Hears::Gone {
             return play;

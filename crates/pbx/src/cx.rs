@@ -1,8 +1,10 @@
 //! What an object of the call flow can see and do. An object never touches a call, a leg or an
 //! effect itself: it is told moments and answers with a step, using these verbs on the way.
 //!
-//! Verbs: `ring`, `stop`, `connect`, `play`, `record_message`, `stop_message`, `record_conversation`,
-//! `pause_conversation`, `wake_in`, `let_sleep`, `tell`; and as its step: stay, exit, hang up. At most twelve: what an object needs beyond them is a change to the design.
+//! Verbs: `ring`, `stop`, `connect`, `play`, `stop_playing`, `record_message`, `stop_message`,
+//! `record_conversation`, `pause_conversation`, `wake_in`, `let_sleep`, `tell`; and as its step: stay,
+//! exit, go to a user, hang up. At most twelve: what an object needs beyond them is a change to the
+//! design.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::core::{Core, Destination, Identity};
 use crate::event::{Fact, HangupCause, UserRef};
 use crate::input::Failure;
 use crate::number::E164;
-use crate::plan::NodeExit;
+use crate::plan::{NodeExit, UserIndex};
 use crate::recording::{Purpose, RecordEnd, RecordLimits, RecordingId};
 use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
@@ -74,6 +76,8 @@ pub(crate) enum Step {
     Stay,
     /// The call goes on by the exit of this name.
     Exit(Cow<'static, str>),
+    /// The call goes on to that user, as if the caller had dialled the internal number.
+    User(UserIndex),
     /// The call ends.
     HangUp(HangupCause),
 }
@@ -122,6 +126,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.play(sounds, times, self.turn)
     }
 
+    /// Ends what is played to the caller.
+    pub(crate) fn stop_playing(&mut self) {
+        self.core.stop_playing(self.turn);
+    }
+
     /// Records what the caller, who is picked up for it, says, until the call leaves or it ends by
     /// itself. `None`: nothing more of this call can be recorded.
     pub(crate) fn record_message(
@@ -164,6 +173,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         exit.is_some_and(|exit| exit.target.is_some())
     }
 
+    /// The user with that internal number, and whether a longer one begins with these digits.
+    pub(crate) fn internal_number(&self, digits: &str) -> (Option<UserIndex>, bool) {
+        self.core.plan.internal_number(digits)
+    }
+
     /// What the caller dialled.
     pub(crate) fn dialled(&self) -> &Destination {
         &self.core.destination
@@ -192,6 +206,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// Has a fact of this call remembered.
     pub(crate) fn tell(&mut self, fact: Fact) {
         self.core.emit(fact, self.turn);
+    }
+
+    /// The number of the account that was called, or else its first.
+    pub(crate) fn own_number(&self) -> Option<E164> {
+        self.core.own_number()
     }
 
     /// The number a call to the outside shows.

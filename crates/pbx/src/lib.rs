@@ -17,6 +17,7 @@ pub mod testing;
 mod account;
 mod arrival;
 mod attempt;
+mod calendar;
 mod call;
 mod core;
 mod cx;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct Plan {
     pub trunks: Vec<Trunk>,
     /// Webhook endpoints.
     pub webhooks: Vec<Endpoint>,
+    /// Addresses that objects of the flows call, each with its path in the document.
+    pub object_urls: Vec<(String, Arc<str>)>,
     /// API keys.
     pub api_keys: Vec<ApiKey>,
     /// Addresses the API may be used from.
@@ -88,6 +91,17 @@ impl Plan {
     pub fn user_by_number(&self, number: &str) -> Option<(UserIndex, &User)> {
         let index = *self.internal_numbers.get(number)?;
         Some((index, self.user(index)?))
+    }
+
+    /// The user with that internal number, and whether a longer one begins with these digits.
+    pub(crate) fn internal_number(&self, digits: &str) -> (Option<UserIndex>, bool) {
+        let from = (Bound::Included(digits), Bound::Unbounded);
+        let mut numbers = self.internal_numbers.range::<str, _>(from).peekable();
+        let exact = numbers.next_if(|(number, _)| ***number == *digits);
+        let is_longer = numbers
+            .next()
+            .is_some_and(|(number, _)| number.starts_with(digits));
+        (exact.map(|(_, user)| *user), is_longer)
     }
 
     /// The device with that username, and whose it is.
@@ -154,6 +168,17 @@ impl Node {
     pub(crate) fn unwired(object: AnyObject) -> Self {
         let exits = object.kind().exits.iter().map(NodeExit::unwired).collect();
         Self { object, exits }
+    }
+
+    /// With exits that its settings name.
+    pub(crate) fn with_own_exits(mut self, names: &BTreeSet<&str>) -> Self {
+        let own = names.iter().map(|name| NodeExit {
+            name: Cow::Owned((*name).to_owned()),
+            cause: HangupCause::Unavailable,
+            target: None,
+        });
+        self.exits.extend(own);
+        self
     }
 }
 

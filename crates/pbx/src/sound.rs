@@ -15,6 +15,13 @@ pub const MAX_SOUNDS_PER_PLAY: usize = 32;
 #[serde(transparent)]
 pub struct PlayId(pub u32);
 
+impl PlayId {
+    /// The one after it.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// Something that can be played.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,7 +11,6 @@ use store::AccountDocument;
 use crate::account::{self, Purpose, Seal};
 use crate::directory::Directory;
 use crate::hooks::guard::Guard;
-use crate::nearest;
 
 /// A document and what it means.
 #[derive(Clone, Debug)]
@@ -102,7 +101,6 @@ impl Accounts {
             .compile(account, 0)
             .map_err(|problems| refuse(&problems))?;
         let mut problems = self.refused_urls(&plan);
-        problems.extend(unknown_time_zone(&plan.time_zone));
         problems.extend(directory.plans().flat_map(|other| plan.clashes_with(other)));
         if !problems.is_empty() {
             return Err(refuse(&problems));
@@ -125,37 +123,25 @@ impl Accounts {
         account::write(&account.draft.export(secrets))
     }
 
+    /// Addresses that the document has called from here and must not.
     fn refused_urls(&self, plan: &Plan) -> Vec<Problem> {
-        let refused = |(index, endpoint): (usize, &pbx::Endpoint)| {
-            let refusal = self.guard.check_url(&endpoint.url).err()?;
-            Some(Problem {
-                path: format!("webhooks[{index}].url"),
-                rule: refusal.to_string(),
-                severity: Severity::Error,
+        let endpoints = plan.webhooks.iter().enumerate();
+        let endpoints =
+            endpoints.map(|(index, endpoint)| (format!("webhooks[{index}].url"), &endpoint.url));
+        let objects = plan.object_urls.iter();
+        let objects = objects.map(|(path, url)| (path.clone(), url));
+        endpoints
+            .chain(objects)
+            .filter_map(|(path, url)| {
+                let refusal = self.guard.check_url(url).err()?;
+                Some(Problem {
+                    path,
+                    rule: refusal.to_string(),
+                    severity: Severity::Error,
+                })
             })
-        };
-        plan.webhooks
-            .iter()
-            .enumerate()
-            .filter_map(refused)
             .collect()
     }
-}
-
-/// A name that looks like a time zone's, but is none.
-fn unknown_time_zone(name: &str) -> Option<Problem> {
-    let known = jiff::tz::db();
-    known.get(name).err()?;
-    let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
-    let nearest = nearest::nearest(name, names.iter().map(String::as_str));
-    Some(Problem {
-        path: "time_zone".to_owned(),
-        rule: format!(
-            "there is no time zone `{name}`{}",
-            nearest::suggestion(nearest)
-        ),
-        severity: Severity::Error,
-    })
 }
 
 /// The account's name in a document, as far as it can be read.

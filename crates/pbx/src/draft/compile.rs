@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::de::DeserializeOwned;
 
 use super::document::Draft;
@@ -32,6 +33,7 @@ pub(crate) struct Compiler<'a> {
     pub(super) draft: &'a Draft,
     pub(super) role: Role,
     pub(super) numbering: Numbering,
+    pub(super) zone: TimeZone,
     pub(super) problems: Vec<Problem>,
     /// Every user of the draft, also those that have problems, so that positions agree.
     pub(super) users: Vec<User>,
@@ -40,6 +42,12 @@ pub(crate) struct Compiler<'a> {
     pub(super) settings_path: String,
     /// What people call it; `flow/object` when nobody has said.
     pub(super) object_name: String,
+    /// Its place in the document, `flow/object`.
+    pub(super) object_place: String,
+    /// Numbers that objects show, each with its path.
+    pub(super) shown: Vec<(String, E164)>,
+    /// Addresses that objects call, each with its path.
+    pub(super) urls: Vec<(String, Arc<str>)>,
     /// Names of queues and ring groups, each with the path of its object.
     pub(super) groups: BTreeMap<GroupRef, String>,
     pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
@@ -88,6 +96,7 @@ impl Draft {
             mail_from: self.mail.from.as_deref().map(Into::into),
             trunks,
             webhooks,
+            object_urls: compiler.urls,
             api_keys,
             allowed_ips,
             warnings: problems,
@@ -115,11 +124,15 @@ impl<'a> Compiler<'a> {
             draft,
             role,
             numbering: numbering.unwrap_or_else(Numbering::anywhere),
+            zone: TimeZone::UTC,
             problems: Vec::new(),
             users: Vec::new(),
             node: NodeIndex(0),
             settings_path: String::new(),
             object_name: String::new(),
+            object_place: String::new(),
+            shown: Vec::new(),
+            urls: Vec::new(),
             groups: BTreeMap::new(),
             claimed: BTreeMap::new(),
         }
@@ -180,10 +193,7 @@ impl<'a> Compiler<'a> {
         }
         self.mail_from();
         self.domain();
-        let is_zone = |char: char| char.is_ascii_alphanumeric() || "/_+-".contains(char);
-        if !is_word(&draft.time_zone, 64, is_zone) {
-            self.error("time_zone", "must be an IANA name such as Australia/Sydney");
-        }
+        self.time_zone();
         self.limit("limits.calls", draft.limits.calls);
         self.limit("limits.calls_per_user", draft.limits.calls_per_user);
         self.limit("limits.call_minutes", draft.limits.call_minutes);
@@ -199,6 +209,23 @@ impl<'a> Compiler<'a> {
                  in angle brackets, such as Acme <pbx@acme.example.com>",
             );
         }
+    }
+
+    /// From the database in the program: the machine's may be older, or missing.
+    fn time_zone(&mut self) {
+        let known = TimeZoneDatabase::bundled();
+        let name = &self.draft.time_zone;
+        if let Ok(zone) = known.get(name) {
+            self.zone = zone;
+            return;
+        }
+        let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = match nearest(name, &names) {
+            Some(near) => format!("; `{near}` may be meant"),
+            None => ": write an IANA name such as Australia/Sydney".to_owned(),
+        };
+        self.error("time_zone", format!("there is no time zone `{name}`{hint}"));
     }
 
     fn domain(&mut self) {
@@ -289,6 +316,21 @@ impl Compiler<'_> {
         Some((user.who.clone(), user.voicemail_emails.clone()))
     }
 
+    /// What people call the object that is being compiled.
+    pub(crate) fn object_name(&self) -> &str {
+        &self.object_name
+    }
+
+    /// Its place in the document, `flow/object`.
+    pub(crate) fn object_place(&self) -> &str {
+        &self.object_place
+    }
+
+    /// Where the account's people live.
+    pub(crate) fn zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+
     /// That user as told to the outside.
     pub(crate) fn user_ref(&self, index: UserIndex) -> Option<UserRef> {
         self.users.get(index.0).map(|user| user.who.clone())
@@ -301,6 +343,13 @@ impl Compiler<'_> {
             self.fault(setting, not_a_number(text));
         }
         number
+    }
+
+    /// The number of the account that a setting has shown.
+    pub(crate) fn shown_number(&mut self, setting: &str, text: &str) -> Option<E164> {
+        let number = self.number(setting, text)?;
+        self.shown.push((self.path_of(setting), number));
+        Some(number)
     }
 
     /// The numbers outside that a setting lists, unless one of them is none.

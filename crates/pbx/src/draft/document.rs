@@ -1,6 +1,7 @@
 //! The shape of the account document. Every unknown key is an error.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -208,7 +209,7 @@ pub struct Flow {
 }
 
 /// An object of a flow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Object {
     /// Unique in the flow.
@@ -227,6 +228,13 @@ pub struct Object {
     /// Exit name to object id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exits: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Object {
+    /// Without the settings, which may hold tokens.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Object({} {})", self.kind, self.id)
+    }
 }
 
 /// A webhook endpoint.

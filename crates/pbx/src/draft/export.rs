@@ -1,10 +1,15 @@
 //! How a draft leaves the process: sorted, so that two exports of the same account are the same
 //! bytes, and with hashes in place of secrets.
 
-use super::document::{Device, Draft, Ha1};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::document::{Device, Draft, Ha1, Object};
 use super::secret::Secret;
 use super::triggers::Triggers;
 use crate::hash;
+use crate::objects;
 use crate::plan;
 
 /// Stands before the hash of a secret.
@@ -13,7 +18,7 @@ pub(super) const HASH_PREFIX: &str = "sha256:";
 /// What an export does with secrets that must stay readable at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrets {
-    /// A trunk's password or a webhook's token comes out as its hash. Applied again, the stored
+    /// A trunk's password, a webhook's token or an object's comes out as its hash. Applied again, the stored
     /// one is kept (see [`Draft::keep_secrets`]).
     Hashed,
     /// They come out as they are.
@@ -78,6 +83,28 @@ impl Draft {
                 keep(&mut webhook.secret_token, &before.secret_token);
             }
         }
+        self.keep_objects_secrets(stored);
+    }
+
+    fn keep_objects_secrets(&mut self, stored: &Self) {
+        for flow in &mut self.flows {
+            let before = stored.flows.iter().find(|other| other.id == flow.id);
+            let before = before.map(|flow| &*flow.objects).unwrap_or_default();
+            for object in &mut flow.objects {
+                let Some(before) = before.iter().find(|other| other.id == object.id) else {
+                    continue;
+                };
+                let mut before = before.clone();
+                let known: BTreeMap<_, _> = secrets_of(&mut before).into_iter().collect();
+                for (place, value) in secrets_of(object) {
+                    if let Some(before) = known.get(&place)
+                        && *value == hashed_value(before)
+                    {
+                        value.clone_from(before);
+                    }
+                }
+            }
+        }
     }
 
     fn hash_shared_secrets(&mut self) {
@@ -90,6 +117,11 @@ impl Draft {
         }
         for webhook in &mut self.webhooks {
             webhook.secret_token = hashed(&webhook.secret_token);
+        }
+        for object in self.flows.iter_mut().flat_map(|flow| &mut flow.objects) {
+            for (_, value) in secrets_of(object) {
+                *value = hashed_value(value);
+            }
         }
     }
 
@@ -120,6 +152,26 @@ impl Draft {
             .sort_by(|left, right| left.name.cmp(&right.name));
         self.api.allowed_ips.sort();
     }
+}
+
+/// The secrets in an object's settings, each with its place among them.
+fn secrets_of(object: &mut Object) -> Vec<(String, &mut Value)> {
+    let fields = objects::kind(&object.kind).map_or(&[][..], |kind| kind.fields);
+    let settings = object.settings.iter_mut();
+    settings
+        .flat_map(|(key, value)| {
+            let field = fields.iter().find(|field| field.name == key);
+            field.map_or_else(Vec::new, |field| field.shape.secrets(key, value))
+        })
+        .collect()
+}
+
+/// What is no text stays as it is: it is no secret, and an error.
+fn hashed_value(value: &Value) -> Value {
+    value.as_str().map_or_else(
+        || value.clone(),
+        |text| hashed(&text.into()).reveal().into(),
+    )
 }
 
 fn keep(secret: &mut Secret, stored: &Secret) {

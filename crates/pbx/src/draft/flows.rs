@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compile::Compiler;
 use super::document::{Flow, Object};
 use super::text::{is_word, nearest};
-use crate::objects::{self, AnyObject, Kind, Pace, Palette};
+use crate::objects::{self, AnyObject, Kind, Pace, Palette, Shape};
 use crate::plan::{Node, NodeIndex};
 
 /// Objects of one flow: more cannot be drawn or understood.
@@ -59,8 +59,9 @@ impl Compiler<'_> {
             let path = format!("{path}.objects[{index}]");
             self.id(&format!("{path}.id"), &object.id, &mut ids);
             let kind = self.kind(&path, &object.kind);
+            self.object_place = format!("{}/{}", flow.id, object.id);
             self.object_name = if object.name.is_empty() {
-                format!("{}/{}", flow.id, object.id)
+                self.object_place.clone()
             } else {
                 object.name.clone()
             };
@@ -118,11 +119,17 @@ impl Compiler<'_> {
         if !sound {
             return None;
         }
+        for field in kind.fields.iter().filter(|field| field.shape == Shape::Url) {
+            let url = object.settings.get(field.name).and_then(|url| url.as_str());
+            let path = format!("{settings_path}.{}", field.name);
+            self.urls.extend(url.map(|url| (path, url.into())));
+        }
         self.settings_path = settings_path;
         self.node = NodeIndex(nodes.len());
         let settings = serde_json::Value::Object(object.settings.clone());
         let compiled = AnyObject::compile(kind.name, settings, self)?;
-        nodes.push(Node::unwired(compiled));
+        let own = objects::own_exits(kind.fields, &object.settings);
+        nodes.push(Node::unwired(compiled).with_own_exits(&own));
         Some(self.node)
     }
 
@@ -162,14 +169,18 @@ impl Compiler<'_> {
         let Some(kind) = site.kind else {
             return Some(Pace::AfterWaiting);
         };
-        let known = kind.exits.iter().find(|known| known.name == exit);
-        if known.is_none() {
-            self.error(
-                format!("{}.exits.{exit}", site.path),
-                unknown_exit(kind, exit),
-            );
+        if let Some(known) = kind.exits.iter().find(|known| known.name == exit) {
+            return Some(known.pace);
         }
-        known.map(|exit| exit.pace)
+        let own = objects::own_exits(kind.fields, &site.object.settings);
+        if own.contains(exit) {
+            return Some(Pace::AtOnce);
+        }
+        self.error(
+            format!("{}.exits.{exit}", site.path),
+            unknown_exit(kind, &own, exit),
+        );
+        None
     }
 
     fn unreachable(&mut self, sites: &[Site<'_>], graph: &Graph) {
@@ -234,8 +245,9 @@ fn lead(nodes: &mut [Node], from: Option<NodeIndex>, exit: &str, to: Option<Node
     }
 }
 
-fn unknown_exit(kind: &Kind, exit: &str) -> String {
-    let names: Vec<&str> = kind.exits.iter().map(|exit| exit.name).collect();
+fn unknown_exit(kind: &Kind, own: &BTreeSet<&str>, exit: &str) -> String {
+    let names = kind.exits.iter().map(|exit| exit.name);
+    let names: Vec<&str> = names.chain(own.iter().copied()).collect();
     if names.is_empty() {
         return format!("`{exit}` is no exit of {}, which has none", kind.name);
     }

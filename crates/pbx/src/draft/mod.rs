@@ -6,6 +6,7 @@ mod compile;
 mod document;
 mod export;
 mod flows;
+mod http;
 mod outside;
 mod people;
 mod problem;
@@ -15,8 +16,9 @@ mod triggers;
 mod trunks;
 
 pub(crate) use compile::Compiler;
+pub(crate) use http::{headers_complaint, token_complaint, url_complaint};
 pub(crate) use people::{MAX_RING_SECONDS, MIN_RING_SECONDS};
-pub(crate) use text::{MAX_EMAILS, is_email, nearest};
+pub(crate) use text::{MAX_EMAILS, is_email, is_word, nearest};
 
 pub use compile::Role;
 pub use document::{

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::compile::Compiler;
 use super::document;
-use super::export::{self, is_hashed};
+use super::export;
+use super::http::{token_complaint, url_complaint};
 use super::triggers::Triggers;
 use crate::hash;
 use crate::network::Network;
@@ -16,7 +17,6 @@ use crate::trigger::Trigger;
 const MAX_TIMEOUT_SECONDS: u32 = 600;
 /// Contract §1.
 const API_KEY_CHARS: usize = 64;
-const MAX_URL_CHARS: usize = 2_048;
 
 impl Compiler<'_> {
     /// Every webhook endpoint.
@@ -44,10 +44,9 @@ impl Compiler<'_> {
         if let Some(complaint) = url_complaint(&webhook.url) {
             self.error(format!("{path}.url"), complaint);
         }
-        self.secret_token(
-            &format!("{path}.secret_token"),
-            webhook.secret_token.reveal(),
-        );
+        if let Some(complaint) = token_complaint(webhook.secret_token.reveal()) {
+            self.error(format!("{path}.secret_token"), complaint);
+        }
         let triggers = match &webhook.triggers {
             Triggers::All => Trigger::ALL.into_iter().collect(),
             Triggers::Some(triggers) => triggers.iter().copied().collect::<BTreeSet<_>>(),
@@ -75,23 +74,6 @@ impl Compiler<'_> {
             timeout: webhook
                 .timeout_seconds
                 .map(|seconds| Duration::from_secs(seconds.into())),
-        }
-    }
-
-    fn secret_token(&mut self, path: &str, token: &str) {
-        if is_hashed(token) {
-            self.error(
-                path,
-                "must be the token itself: the receiver compares it, not its hash",
-            );
-        }
-        // RFC 9110 §5.5: what a header value can carry unharmed.
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            self.error(
-                path,
-                "must be one or more visible ASCII characters without spaces: it is sent in a \
-                 header",
-            );
         }
     }
 
@@ -153,29 +135,4 @@ fn key_hash(key: &str) -> Option<[u8; 32]> {
     }
     let whole = key.len() == API_KEY_CHARS && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
     whole.then(|| hash::sha256(key))
-}
-
-/// What keeps a text from being the address of a receiver. Where it may lead is the server's to
-/// decide, when it is saved and at every connection.
-fn url_complaint(url: &str) -> Option<&'static str> {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
-    let Some(rest) = rest else {
-        return Some("must begin with https:// or http://");
-    };
-    if url.len() > MAX_URL_CHARS || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some("must be at most 2048 visible ASCII characters: encode the rest with `%`");
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Some("holds a user name: tell the receiver who calls by the secret token");
-    }
-    let host = authority
-        .rsplit_once(':')
-        .map_or(authority, |(host, _)| host);
-    if host.is_empty() {
-        return Some("names no host");
-    }
-    None
 }

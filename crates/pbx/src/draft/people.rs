@@ -232,21 +232,20 @@ impl Compiler<'_> {
         number
     }
 
-    /// Users may only show numbers that are the account's. Asked after the flows, which say
-    /// which numbers these are.
+    /// Only numbers that are the account's may be shown. Asked after the flows, which say which
+    /// numbers these are.
     pub(super) fn caller_ids(&mut self) {
-        let foreign: Vec<_> = self
-            .users
-            .iter()
-            .enumerate()
-            .filter_map(|(index, user)| {
-                let number = user.caller_id?;
-                (!self.claimed.contains_key(&number)).then_some((index, number))
-            })
+        let of_users = self.users.iter().enumerate().filter_map(|(index, user)| {
+            let path = format!("users[{index}].caller_id");
+            Some((path, user.caller_id?))
+        });
+        let shown = of_users.chain(std::mem::take(&mut self.shown));
+        let foreign: Vec<_> = shown
+            .filter(|(_, number)| !self.claimed.contains_key(number))
             .collect();
-        for (index, number) in foreign {
+        for (path, number) in foreign {
             self.error(
-                format!("users[{index}].caller_id"),
+                path,
                 format!(
                     "+{number} is no number of this account, and showing another's is spoofing: \
                      take one that an inbound number object has"

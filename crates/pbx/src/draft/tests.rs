@@ -114,7 +114,12 @@ fn the_head_of_a_document() {
     check_error("/country", json!("Australia"), "country", "ISO 3166");
     check_error("/area_code", json!("two"), "area_code", "digits");
     check_error("/domain", json!("Acme.example"), "domain", "lower case");
-    check_error("/time_zone", json!("Sydney time"), "time_zone", "IANA");
+    check_error(
+        "/time_zone",
+        json!("Australia/Sidney"),
+        "time_zone",
+        "`Australia/Sydney` may be meant",
+    );
     check_error(
         "/limits",
         json!({"calls": 0}),

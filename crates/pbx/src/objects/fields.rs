@@ -1,10 +1,17 @@
 //! Settings as data: from it the compiler checks a document, the portal draws a form and the
 //! simulator makes examples up.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use super::MAX_MEMBERS;
-use crate::draft::{MAX_EMAILS, is_email, nearest};
+use super::{MAX_GROUPS, MAX_MEMBERS};
+use crate::draft::{
+    MAX_EMAILS, headers_complaint, is_email, is_word, nearest, token_complaint, url_complaint,
+};
+
+/// Of an exit that settings name.
+const MAX_EXIT_CHARS: usize = 32;
 
 /// One setting of a kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +51,24 @@ pub enum Shape {
     Choice(&'static [&'static str]),
     /// The internal number of a user.
     User,
-    /// Telephone numbers of the account.
+    /// A telephone number.
+    Number,
+    /// Telephone numbers.
     Numbers,
     /// Users and numbers outside.
     Members,
     /// Mail addresses.
     Emails,
+    /// An address to be called by http or https.
+    Url,
+    /// A token that a receiver compares. Leaves as a hash.
+    Secret,
+    /// Headers and their values, which leave as hashes.
+    Headers,
+    /// Groups of hours and days, each with an exit of its own.
+    TimeGroups,
+    /// One of the object's exits.
+    OwnExit,
 }
 
 impl Shape {
@@ -68,6 +87,8 @@ impl Shape {
             }
             Self::User => (!value.is_string())
                 .then(|| "must be a user's internal number in quotes, such as \"1010\"".to_owned()),
+            Self::Number => (!value.is_string())
+                .then(|| "must be a number in quotes, such as \"+61298765432\"".to_owned()),
             Self::Members => {
                 let fits = value.as_array().is_some_and(|list| {
                     (1..=MAX_MEMBERS).contains(&list.len()) && list.iter().all(Value::is_object)
@@ -91,6 +112,21 @@ impl Shape {
                     )
                 })
             }
+            Self::Url => match value.as_str() {
+                Some(url) => url_complaint(url).map(str::to_owned),
+                None => Some("must be an address in quotes".to_owned()),
+            },
+            Self::Secret => match value.as_str() {
+                Some(token) => token_complaint(token).map(str::to_owned),
+                None => Some("must be a text in quotes".to_owned()),
+            },
+            Self::Headers => match value.as_object() {
+                Some(headers) => headers_complaint(headers),
+                None => Some("must be headers, such as {\"X-Source\": \"pbx\"}".to_owned()),
+            },
+            Self::TimeGroups => groups_complaint(value),
+            Self::OwnExit => (!value.is_string())
+                .then(|| "must be the name of one of the object's exits".to_owned()),
             Self::Numbers => {
                 let texts = value
                     .as_array()
@@ -101,6 +137,95 @@ impl Shape {
             }
         }
     }
+
+    /// The exits that a value of this shape names.
+    fn exits(self, value: &Value) -> Vec<&str> {
+        match self {
+            Self::TimeGroups => {
+                let groups = value.as_array().into_iter().flatten();
+                groups
+                    .filter_map(|group| group.get("exit")?.as_str())
+                    .collect()
+            }
+            Self::Whole { .. }
+            | Self::Choice(_)
+            | Self::User
+            | Self::Number
+            | Self::Numbers
+            | Self::Members
+            | Self::Emails
+            | Self::Url
+            | Self::Secret
+            | Self::Headers
+            | Self::OwnExit => Vec::new(),
+        }
+    }
+
+    /// What is secret in a value of this shape, each with its place.
+    pub(crate) fn secrets<'v>(
+        self,
+        key: &str,
+        value: &'v mut Value,
+    ) -> Vec<(String, &'v mut Value)> {
+        match self {
+            Self::Secret => vec![(key.to_owned(), value)],
+            Self::Headers => {
+                let headers = value.as_object_mut().into_iter().flatten();
+                headers
+                    .map(|(name, value)| (format!("{key}.{name}"), value))
+                    .collect()
+            }
+            Self::Whole { .. }
+            | Self::Choice(_)
+            | Self::User
+            | Self::Number
+            | Self::Numbers
+            | Self::Members
+            | Self::Emails
+            | Self::Url
+            | Self::TimeGroups
+            | Self::OwnExit => Vec::new(),
+        }
+    }
+}
+
+/// The exits that settings name, besides those of the kind.
+pub(crate) fn own_exits<'a>(
+    fields: &[Field],
+    settings: &'a Map<String, Value>,
+) -> BTreeSet<&'a str> {
+    let fields = fields.iter();
+    fields
+        .filter_map(|field| Some((field.shape, settings.get(field.name)?)))
+        .flat_map(|(shape, value)| shape.exits(value))
+        .collect()
+}
+
+fn groups_complaint(value: &Value) -> Option<String> {
+    let Some(groups) = value.as_array().filter(|groups| !groups.is_empty()) else {
+        return Some(
+            "must be a list of groups, such as [{\"exit\": \"open\", \"hours\": \
+             [\"09:00-17:00\"]}]"
+                .to_owned(),
+        );
+    };
+    if groups.len() > MAX_GROUPS {
+        return Some(format!("has more than {MAX_GROUPS} groups"));
+    }
+    let has_exit = |group: &Value| {
+        let exit = group.get("exit").and_then(Value::as_str);
+        exit.is_some_and(|exit| is_word(exit, MAX_EXIT_CHARS, is_exit_char))
+    };
+    let bad = groups.iter().position(|group| !has_exit(group))?;
+    Some(format!(
+        "must name an `exit` in each group, 1 to {MAX_EXIT_CHARS} of the characters a-z, 0-9 and \
+         `_`: group {} has none",
+        bad + 1
+    ))
+}
+
+fn is_exit_char(char: char) -> bool {
+    char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_'
 }
 
 /// Everything that is wrong with settings by their fields alone, as (key, complaint).

@@ -10,10 +10,12 @@ use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
+use crate::plan::UserIndex;
 use crate::sound::{ANNOUNCEMENTS, Sound, Times};
 
 const DEFAULT_WAIT_SECONDS: u32 = 5;
 const DEFAULT_REPEATS: u32 = 2;
+const DEFAULT_KEY_SECONDS: u32 = 3;
 
 /// Lets the caller choose.
 #[derive(Debug)]
@@ -21,6 +23,17 @@ pub(crate) struct Ivr {
     prompt: Arc<str>,
     wait: Duration,
     repeats: u32,
+    direct_dial: DirectDial,
+    key_wait: Duration,
+}
+
+/// Whether a caller may dial an internal number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DirectDial {
+    #[default]
+    Off,
+    Users,
 }
 
 /// As the document has them.
@@ -32,6 +45,10 @@ pub(crate) struct Settings {
     wait_seconds: Option<u32>,
     #[serde(default)]
     repeats: Option<u32>,
+    #[serde(default)]
+    direct_dial: DirectDial,
+    #[serde(default)]
+    key_seconds: Option<u32>,
 }
 
 /// What a call does here.
@@ -40,8 +57,34 @@ pub(crate) enum State {
     /// It has not come yet.
     #[default]
     Outside,
-    /// It hears the prompt, or is waited for, after so many prompts in vain.
-    Choosing { misses: u32 },
+    /// It hears the prompt, or is waited for.
+    Choosing(Choice),
+}
+
+/// How far a caller has come.
+#[derive(Debug, Default)]
+pub(crate) struct Choice {
+    /// Prompts in vain.
+    misses: u32,
+    /// Keys that may become an internal number.
+    keys: String,
+}
+
+/// What keys mean.
+#[derive(Clone, Copy, Debug)]
+enum Meaning {
+    Exit(&'static str),
+    User(UserIndex),
+    /// An internal number has more of them.
+    Unfinished,
+    Nothing,
+}
+
+/// Whether more keys may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    GoesOn,
+    Ended,
 }
 
 /// Why a prompt was in vain.
@@ -71,7 +114,8 @@ impl Object for Ivr {
         palette: Palette::Basic,
         help: "Answers the call, plays a prompt and waits for a key, which may also be pressed \
                while the prompt plays. A key whose exit leads nowhere is invalid: the caller is \
-               told so and asked again.",
+               told so and asked again. Callers may also be let dial an internal number; a key \
+               that one begins with then waits for the next.",
         fields: &[
             Field {
                 name: "prompt",
@@ -92,6 +136,21 @@ impl Object for Ivr {
                 title: "Repeats",
                 help: "how often the caller is asked again; twice when absent",
                 shape: Shape::Whole { least: 0, most: 9 },
+                need: Need::Optional,
+            },
+            Field {
+                name: "direct_dial",
+                title: "Direct dial",
+                help: "whether callers may dial the internal number of a user; off when absent",
+                shape: Shape::Choice(&["off", "users"]),
+                need: Need::Optional,
+            },
+            Field {
+                name: "key_seconds",
+                title: "Wait between keys",
+                help: "how long the next key of an internal number is waited for, which # ends at \
+                       once; 3 when absent",
+                shape: Shape::Whole { least: 1, most: 10 },
                 need: Need::Optional,
             },
         ],
@@ -122,26 +181,36 @@ impl Object for Ivr {
             prompt: settings.prompt.into(),
             wait: Duration::from_secs(wait_seconds.into()),
             repeats: settings.repeats.unwrap_or(DEFAULT_REPEATS),
+            direct_dial: settings.direct_dial,
+            key_wait: Duration::from_secs(
+                settings.key_seconds.unwrap_or(DEFAULT_KEY_SECONDS).into(),
+            ),
         })
     }
 
     fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
         match (&mut *state, moment) {
             (State::Outside, Moment::Entered) => {
-                *state = State::Choosing { misses: 0 };
+                *state = State::Choosing(Choice::default());
                 self.ask(None, cx)
             }
-            (State::Choosing { .. }, Moment::Played { .. }) => {
+            (State::Choosing(_), Moment::Played { .. }) => {
                 cx.wake_in(self.wait);
                 Step::Stay
             }
-            (State::Choosing { misses }, Moment::Digit(digit)) => match exit_of(digit) {
-                Some(exit) if cx.leads_on(exit) => Step::exit(exit),
-                Some(_) | None => self.missed(misses, Miss::Invalid, cx),
-            },
-            (State::Choosing { misses }, Moment::Woken) => self.missed(misses, Miss::NoInput, cx),
+            (State::Choosing(choice), Moment::Digit('#')) if !choice.keys.is_empty() => {
+                self.decide(choice, Entry::Ended, cx)
+            }
+            (State::Choosing(choice), Moment::Digit(key)) => {
+                choice.keys.push(key);
+                self.decide(choice, Entry::GoesOn, cx)
+            }
+            (State::Choosing(choice), Moment::Woken) if choice.keys.is_empty() => {
+                self.missed(choice, Miss::NoInput, cx)
+            }
+            (State::Choosing(choice), Moment::Woken) => self.decide(choice, Entry::Ended, cx),
             (
-                State::Outside | State::Choosing { .. },
+                State::Outside | State::Choosing(_),
                 Moment::Entered
                 | Moment::Woken
                 | Moment::Answered { .. }
@@ -169,9 +238,42 @@ impl Ivr {
         Step::Stay
     }
 
-    fn missed(&self, misses: &mut u32, miss: Miss, cx: &mut Cx<'_, '_>) -> Step {
-        *misses += 1;
-        if *misses <= self.repeats {
+    /// Does what the keys say, if they say enough.
+    fn decide(&self, choice: &mut Choice, entry: Entry, cx: &mut Cx<'_, '_>) -> Step {
+        match self.meaning(&choice.keys, entry, cx) {
+            Meaning::Exit(exit) => Step::exit(exit),
+            Meaning::User(user) => Step::User(user),
+            Meaning::Unfinished => {
+                cx.stop_playing();
+                cx.wake_in(self.key_wait);
+                Step::Stay
+            }
+            Meaning::Nothing => self.missed(choice, Miss::Invalid, cx),
+        }
+    }
+
+    /// A whole internal number comes before a single key, and before both the longer numbers
+    /// that begin with it, as long as keys may follow.
+    fn meaning(&self, keys: &str, entry: Entry, cx: &Cx<'_, '_>) -> Meaning {
+        let (user, is_longer) = match self.direct_dial {
+            DirectDial::Off => (None, false),
+            DirectDial::Users => cx.internal_number(keys),
+        };
+        let mut single = keys.chars();
+        let key = single.next().filter(|_| single.as_str().is_empty());
+        let exit = key.and_then(exit_of).filter(|exit| cx.leads_on(exit));
+        match (user, exit) {
+            _ if is_longer && entry == Entry::GoesOn => Meaning::Unfinished,
+            (Some(user), _) => Meaning::User(user),
+            (None, Some(exit)) => Meaning::Exit(exit),
+            (None, None) => Meaning::Nothing,
+        }
+    }
+
+    fn missed(&self, choice: &mut Choice, miss: Miss, cx: &mut Cx<'_, '_>) -> Step {
+        choice.keys.clear();
+        choice.misses += 1;
+        if choice.misses <= self.repeats {
             return self.ask(Some(miss), cx);
         }
         match miss {

@@ -2,6 +2,7 @@
 
 mod call_recording;
 mod caller_filter;
+mod external_number;
 mod fields;
 mod hangup;
 mod inbound_number;
@@ -9,8 +10,10 @@ mod ivr;
 mod outbound;
 mod play_audio;
 mod ring_group;
+mod time_conditions;
 mod user;
 mod voicemail;
+mod webhook;
 
 use std::fmt::Debug;
 
@@ -20,10 +23,11 @@ use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
 
-pub(crate) use fields::complaints;
 pub use fields::{Field, Need, Shape};
+pub(crate) use fields::{complaints, own_exits};
 pub(crate) use outbound::Outbound;
 use ring_group::MAX_MEMBERS;
+use time_conditions::MAX_GROUPS;
 pub(crate) use user::RingUser;
 
 /// A node kind of the call flow.
@@ -179,12 +183,15 @@ objects! {
     inbound_number::InboundNumber,
     user::RingUser,
     ring_group::RingGroup,
+    external_number::ExternalNumber,
     play_audio::PlayAudio,
     ivr::Ivr,
     caller_filter::CallerFilter,
     voicemail::Voicemail,
     call_recording::CallRecording,
+    time_conditions::TimeConditions,
     hangup::HangUp,
+    webhook::Webhook,
     outbound::Outbound,
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Kind, Object, Palette};
-use crate::attempt::{AttemptId, Party};
+use crate::attempt::{Accept, AttemptId, Party};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
 use crate::input::Failure;
 
 /// How long the outside may ring. Longer than carriers let it, so that theirs is the decision.
-const RING_TIME: Duration = Duration::from_mins(3);
+pub(super) const RING_TIME: Duration = Duration::from_mins(3);
 
 /// Calls what the caller dialled.
 #[derive(Debug)]
@@ -86,6 +86,7 @@ fn start(state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
     let party = Party::Outside {
         number: cx.dialled().clone(),
         present: cx.presented_number(),
+        accept: Accept::AtOnce,
     };
     match cx.ring(party) {
         Err(failure) => Step::HangUp(cause_of(failure)),

@@ -6,7 +6,7 @@ use clock::Time;
 use serde::Deserialize;
 
 use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
-use crate::attempt::{AttemptId, Party, Via};
+use crate::attempt::{Accept, AttemptId, Party, Via};
 use crate::core::Destination;
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::{Compiler, MAX_RING_SECONDS, MIN_RING_SECONDS};
@@ -331,6 +331,7 @@ impl RingGroup {
             Whom::Outside(number) => cx.ring(Party::Outside {
                 number: Destination::Number(*number),
                 present: cx.presented_number(),
+                accept: Accept::AtOnce,
             }),
         }
     }

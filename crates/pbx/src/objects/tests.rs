@@ -15,9 +15,15 @@ fn sample(shape: Shape) -> Value {
         Shape::Whole { least, .. } => json!(least),
         Shape::Choice(words) => json!(words.first()),
         Shape::User => json!("1011"),
+        Shape::Number => json!("+61298765432"),
         Shape::Members => json!([{"user": "1011"}, {"number": "+61298760000"}]),
         Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!(["+61298760000"]),
+        Shape::Url => json!("https://crm.example.com/passed"),
+        Shape::Secret => json!("5up3r"),
+        Shape::Headers => json!({"X-Source": "pbx"}),
+        Shape::TimeGroups => json!([{"exit": "open", "hours": ["09:00-17:00"]}]),
+        Shape::OwnExit => json!("no_match"),
     }
 }
 

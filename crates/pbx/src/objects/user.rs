@@ -146,7 +146,7 @@ impl RingUser {
 
 /// A person who refuses is as good as busy; a device that cannot be spoken with is as good as
 /// not there.
-fn exit_for(failure: Failure) -> Step {
+pub(super) fn exit_for(failure: Failure) -> Step {
     match failure {
         Failure::Busy | Failure::Declined => Step::exit("busy"),
         Failure::NoAnswer => Step::exit("no_answer"),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::random::Random;
 use crate::draft::{Device, Draft, Flow, Limits, Object, Register, Trunk, User, Voicemail};
-use crate::objects::{Field, Kind, Need, Pace, Palette, Shape, offered};
+use crate::objects::{Field, Kind, Need, Pace, Palette, Shape, offered, own_exits};
 use crate::plan::{NumberFormat, Record, Transport};
 
 /// An account with a flow, three users (two devices, one device, none) and two trunks.
@@ -144,20 +144,18 @@ fn flow(index: u32, users: u32, kinds: &[&Kind], random: &mut Random) -> Flow {
             settings: settings(kind.fields, index, users, random),
             exits: std::collections::BTreeMap::new(),
         };
-        for exit in kind.exits {
+        let exits = kind.exits.iter().map(|exit| (exit.name, exit.pace));
+        let own = own_exits(kind.fields, &object.settings);
+        let own = own.into_iter().map(|exit| (exit, Pace::AtOnce));
+        for (exit, pace) in exits.chain(own) {
             if random.percent(15) {
                 continue;
             }
-            let first = if exit.pace == Pace::AtOnce {
-                place + 1
-            } else {
-                0
-            };
+            let first = if pace == Pace::AtOnce { place + 1 } else { 0 };
             if first < count {
                 let target = first + random.below(count - first);
-                object
-                    .exits
-                    .insert(exit.name.to_owned(), format!("object{target}"));
+                let target = format!("object{target}");
+                object.exits.insert(exit.to_owned(), target);
             }
         }
         object
@@ -194,6 +192,20 @@ fn members(users: u32, random: &mut Random) -> Value {
     members.into()
 }
 
+/// Some of them hold at the time the walks and worlds have, some never do.
+fn time_groups(random: &mut Random) -> Value {
+    let hours = ["00:00-12:00", "09:00-17:00", "16:00-04:00", "00:00-24:00"];
+    let weekdays = ["mon-fri", "sat-sun", "tue"];
+    let groups = (0..random.between(1, 3)).map(|group| {
+        json!({
+            "exit": format!("group_{group}"),
+            "hours": [random.pick(&hours)],
+            "weekdays": [random.pick(&weekdays)],
+        })
+    });
+    groups.collect()
+}
+
 fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
     match shape {
         Shape::Whole { least, most } => json!(random.between(least, most.min(least + 60))),
@@ -202,8 +214,16 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
             "10{:02}",
             random.between(0, users.saturating_sub(1))
         )),
+        // The number of a flow, so that it may be shown too.
+        Shape::Number => json!(format!("+6129876543{flow}")),
         Shape::Members => members(users, random),
         Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!([format!("+6129876543{flow}")]),
+        Shape::Url => json!("https://crm.example.com/passed"),
+        Shape::Secret => json!(format!("t0ken-{flow}")),
+        Shape::Headers => json!({"X-Flow": flow.to_string()}),
+        Shape::TimeGroups => time_groups(random),
+        // The one that every kind with such a setting has.
+        Shape::OwnExit => json!("no_match"),
     }
 }

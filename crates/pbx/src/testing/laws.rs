@@ -278,7 +278,8 @@ impl Laws {
             ),
             || "a caller is connected with a leg that answered".to_owned(),
         )?;
-        law(!self.plays.contains_key(&leg), || {
+        let is_played_to = |leg| self.plays.contains_key(leg);
+        law(!is_played_to(&leg) && !is_played_to(&with), || {
             "who is connected hears the other side".to_owned()
         })?;
         law(self.connected.insert(with), || {
@@ -296,10 +297,10 @@ impl Laws {
     fn play(&mut self, leg: LegId, play: PlayId) -> Verdict {
         let answered = matches!(
             self.legs.get(&leg),
-            Some(Leg::Caller { answered: true, .. })
+            Some(Leg::Caller { answered: true, .. } | Leg::Called { answered: true, .. })
         );
-        law(answered, || {
-            "sounds are played to a caller who was answered and is there".to_owned()
+        law(answered && !self.connected.contains(&leg), || {
+            "sounds are played to who was answered or has, is there and not connected".to_owned()
         })?;
         law(self.plays.insert(leg, play) != Some(play), || {
             "a play has a number of its own".to_owned()

@@ -9,6 +9,7 @@ use super::document::random_draft;
 use super::laws::Laws;
 use super::random::Random;
 use crate::account::Account;
+use crate::draft::Draft;
 use crate::effect::Effect;
 use crate::event::HangupCause;
 use crate::ids::{AccountId, CallIds, Ids, LegId};
@@ -45,11 +46,31 @@ pub fn walk(
     steps: u32,
     spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
 ) -> Result<Walked, String> {
+    walk_on_tape(seed, steps, spoil, &mut Vec::new())
+}
+
+/// What an account was told in a walk.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    /// This draft was applied as that version.
+    Draft(Box<Draft>, u64),
+    /// It was given an input, with the ids it had to give.
+    Input(Time, Input, Ids),
+}
+
+/// Walks, and writes down what the account was told.
+pub(super) fn walk_on_tape(
+    seed: u64,
+    steps: u32,
+    spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
+    tape: &mut Vec<Told>,
+) -> Result<Walked, String> {
     let mut random = Random::new(seed);
-    let plan = random_plan(&mut random, 0)?;
+    let plan = random_plan(&mut random, 0, tape)?;
     let mut walker = Walker {
         account: Account::new(Arc::clone(&plan)),
         plan,
+        tape,
         ids: Ids::new(CallIds::new(0, START), LegId(1)),
         now: START,
         laws: Laws::new(),
@@ -68,9 +89,14 @@ pub fn walk(
         .map_err(|broken| format!("seed {seed} at the end: {broken}"))
 }
 
-fn random_plan(random: &mut Random, version: u64) -> Result<Arc<Plan>, String> {
+fn random_plan(
+    random: &mut Random,
+    version: u64,
+    tape: &mut Vec<Told>,
+) -> Result<Arc<Plan>, String> {
     let draft = random_draft(random);
     let plan = draft.compile(AccountId(1), version);
+    tape.push(Told::Draft(Box::new(draft), version));
     plan.map(Arc::new)
         .map_err(|problems| format!("a random draft compiles: {problems:?}"))
 }
@@ -85,6 +111,7 @@ struct Walker<'a> {
     past_legs: Vec<LegId>,
     walked: Walked,
     spoil: &'a mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
+    tape: &'a mut Vec<Told>,
 }
 
 impl Walker<'_> {
@@ -95,7 +122,8 @@ impl Walker<'_> {
             75..=92 => self.time(),
             93..=95 => self.give(Input::Wake),
             96..=98 => {
-                self.plan = random_plan(&mut self.random, u64::from(step) + 1)?;
+                let version = u64::from(step) + 1;
+                self.plan = random_plan(&mut self.random, version, self.tape)?;
                 self.account.apply(Arc::clone(&self.plan));
                 Ok(())
             }
@@ -250,6 +278,8 @@ impl Walker<'_> {
         let woken = matches!(input, Input::Wake);
         self.laws.input(&input);
         let told = format!("{input:?}");
+        let (now, ids) = (self.now, self.ids.clone());
+        self.tape.push(Told::Input(now, input.clone(), ids));
         let effects = self.account.handle(self.now, input, &mut self.ids);
         let effects = (self.spoil)(effects);
         self.walked.inputs += 1;

@@ -133,6 +133,24 @@ mod tests {
         assert_eq!(load(&json), Ok(draft));
     }
 
+    /// The second example has every kind of object, with every setting.
+    #[test]
+    fn the_example_of_objects_has_all_of_them() {
+        let draft = load(include_str!("../../../../examples/every-object.yaml")).unwrap();
+        let plan = draft.compile(pbx::AccountId(1), 1).unwrap();
+        assert_eq!(plan.warnings, [], "an example is without fault");
+        let objects: Vec<_> = draft.flows.iter().flat_map(|flow| &flow.objects).collect();
+        let offered = pbx::objects::KINDS.iter();
+        for kind in offered.filter(|kind| kind.palette != pbx::objects::Palette::Hidden) {
+            let drawn = || objects.iter().filter(|object| object.kind == kind.name);
+            assert_ne!(drawn().count(), 0, "{} is missing", kind.name);
+            for field in kind.fields {
+                let is_set = drawn().any(|object| object.settings.contains_key(field.name));
+                assert!(is_set, "{} without {}", kind.name, field.name);
+            }
+        }
+    }
+
     #[test]
     fn what_cannot_be_read_is_told_with_line_and_nearest_key() {
         let cases = [

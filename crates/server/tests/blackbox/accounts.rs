@@ -46,7 +46,7 @@ fn a_mistake_is_named_with_its_line_and_rule() {
         (
             "time_zone: Australia/Sydney",
             "time_zone: Australia/Sidney",
-            "there is no time zone `Australia/Sidney`, did you mean `Australia/Sydney`?",
+            "there is no time zone `Australia/Sidney`; `Australia/Sydney` may be meant",
         ),
     ];
     for (right, wrong, named) in mistakes {

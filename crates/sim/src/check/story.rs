@@ -9,6 +9,7 @@ use media::PathId;
 use pbx::draft::Draft;
 use pbx::testing::Laws;
 use pbx::{AccountId, CallId, Effect, Event, Fact, LegId, Plan};
+use serde_json::Value;
 
 use super::Cause;
 use crate::Broken;
@@ -59,16 +60,14 @@ impl Story {
             let own = user.ring_seconds.unwrap_or(USUAL_RING_SECONDS);
             let objects = draft.flows.iter().flat_map(|flow| &flow.objects);
             let in_flows = objects.filter_map(|object| {
-                let is_user = |value: &serde_json::Value| value["user"] == *user.number;
-                let members = object.settings.get("members");
-                let members = members.and_then(serde_json::Value::as_array);
-                let usual = match members {
-                    Some(members) => members.iter().any(is_user).then_some(USUAL_RING_SECONDS),
-                    None => (*object.settings.get("user")? == *user.number).then_some(own),
+                let mut settings = object.settings.values();
+                let usual = match object.kind.as_str() {
+                    "user" => own,
+                    _ => USUAL_RING_SECONDS,
                 };
-                let seconds = object.settings.get("ring_seconds");
-                let seconds = seconds.and_then(serde_json::Value::as_u64);
-                usual.map(|usual| seconds.unwrap_or(usual.into()))
+                let seconds = object.settings.get("ring_seconds").and_then(Value::as_u64);
+                let rings = settings.any(|setting| names(setting, &user.number));
+                rings.then(|| seconds.unwrap_or(usual.into()))
             });
             let longest = in_flows.chain([own.into()]).max().unwrap_or_default();
             let limit = self
@@ -268,6 +267,16 @@ impl Told {
             )
         };
         self.events.iter().find(is_answer).map(|event| event.at)
+    }
+}
+
+/// Whether a setting, or a part of it, is this user.
+fn names(setting: &Value, user: &str) -> bool {
+    match setting {
+        Value::String(text) => text == user,
+        Value::Array(list) => list.iter().any(|one| names(one, user)),
+        Value::Object(map) => map.values().any(|one| names(one, user)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -489,6 +489,6 @@ const LISTEN_EVERY_MS: u64 = 1_000;
 fn is_played(kind: &pbx::objects::Kind) -> bool {
     !matches!(
         kind.name,
-        "ivr" | "play_audio" | "voicemail" | "call_recording"
+        "ivr" | "play_audio" | "hangup" | "external_number" | "voicemail" | "call_recording"
     )
 }

@@ -167,3 +167,123 @@ fn a_user_who_reaches_the_menu_was_answered_by_it() {
     desk.check(&["[1011's call ended]", "[over: normal]"]);
     desk.is_over();
 }
+
+/// The menu with direct dial, users 10, 1010, 1011 and 1012, and a key 1 and a key 2 that lead on.
+fn direct_dial() -> Desk {
+    let mut desk = Desk::with(|draft| {
+        let mut short = draft.users[1].clone();
+        short.number = "10".to_owned();
+        short.devices[0].username = "10-desk".to_owned();
+        draft.users.push(short);
+        let objects = json!([
+            {"id": "in", "kind": "inbound_number", "settings": {"numbers": ["+61298765432"]},
+             "exits": {"next": "menu"}},
+            {"id": "menu", "kind": "ivr",
+             "settings": {"prompt": "please-wait", "direct_dial": "users", "key_seconds": 3,
+                          "repeats": 0},
+             "exits": {"key_1": "bye", "key_2": "bye", "key_star": "bye", "invalid": "sorry"}},
+            {"id": "bye", "kind": "play_audio", "settings": {"sound": "goodbye"}},
+            {"id": "sorry", "kind": "play_audio", "settings": {"sound": "error-busy"}}
+        ]);
+        draft.flows[0].objects = serde_json::from_value(objects).unwrap();
+    });
+    desk.comes_in(NUMBER);
+    desk.ladder.clear();
+    desk
+}
+
+const HUSH: &str = "stop playing to caller";
+const SORRY: &str = "play [Prompt(\"error-busy\")] to caller Once";
+
+/// Keys, with a wait of so many seconds after each, and what comes of them after another wait of
+/// three.
+#[track_caller]
+fn check_dialled(keys: &[(char, u64)], expected: &[&str]) {
+    let mut desk = direct_dial();
+    for (key, seconds) in keys {
+        desk.presses(*key);
+        desk.passes(*seconds);
+    }
+    desk.passes(3);
+    desk.check(expected);
+}
+
+#[test]
+fn internal_numbers_are_dialled_and_the_longest_match_is_taken() {
+    let john = [
+        HUSH,
+        "[1010 rings]",
+        "dial 1010-desk as +61300000000",
+        "dial 1010-mobile as +61300000000",
+    ];
+    let short = [HUSH, "[10 rings]", "dial 10-desk as +61300000000"];
+    check_dialled(&[('1', 2), ('0', 2), ('1', 2), ('0', 0)], &john);
+    check_dialled(&[('1', 0), ('0', 0)], &short);
+    check_dialled(&[('1', 0), ('0', 0), ('#', 0)], &short);
+    // Too slow for the longer number.
+    check_dialled(&[('1', 0), ('0', 3), ('1', 0)], &short);
+}
+
+#[test]
+fn single_keys_go_on_working_beside_internal_numbers() {
+    check_dialled(&[('2', 0)], &[HUSH, BYE]);
+    check_dialled(&[('*', 0)], &[HUSH, BYE]);
+    // A key that a number begins with is taken when no other follows.
+    check_dialled(&[('1', 0)], &[HUSH, BYE]);
+    check_dialled(&[('1', 0), ('#', 0)], &[HUSH, BYE]);
+    for wrong in [
+        &[('1', 0), ('5', 0)][..],
+        &[('1', 0), ('0', 0), ('9', 0)],
+        &[('7', 0)],
+    ] {
+        check_dialled(wrong, &[HUSH, SORRY]);
+    }
+}
+
+#[test]
+fn who_was_dialled_directly_talks_and_the_call_ends_when_nobody_answers() {
+    let mut desk = direct_dial();
+    for key in "1011".chars() {
+        desk.presses(key);
+    }
+    desk.ladder.clear();
+    desk.answers("1011-desk");
+    desk.check(&["connect caller with 1011-desk", "[1011 answered]"]);
+    desk.hangs_up("caller", HangupCause::Normal);
+    desk.ladder.clear();
+    desk.is_over();
+
+    let mut desk = direct_dial();
+    for key in "1012".chars() {
+        desk.presses(key);
+    }
+    desk.check(&[
+        HUSH,
+        "[1012 rings]",
+        "[1012 ended]",
+        "hang up caller: unavailable",
+        "[over: unavailable]",
+    ]);
+    desk.is_over();
+}
+
+#[test]
+fn last_words_are_heard_before_the_end() {
+    let mut desk = Desk::with(|draft| {
+        draft.flows[0].objects[0]
+            .exits
+            .insert("next".to_owned(), "bye".to_owned());
+        let settings = json!({"cause": "busy", "sound": "error-busy"});
+        draft.flows[0].objects[3].settings = settings.as_object().unwrap().clone();
+    });
+    desk.comes_in(NUMBER);
+    desk.presses('1');
+    desk.check(&[
+        "[inbound 61300000000 to 61298765432]",
+        "pick up caller",
+        SORRY,
+    ]);
+    desk.has_heard_it();
+    desk.check(&["hang up caller: busy", "[over: busy]"]);
+    desk.is_over();
+}

@@ -133,3 +133,121 @@ fn a_circle_that_never_waits_is_an_error_and_one_that_waits_is_not() {
     let waits = json!({"no_answer": "john"});
     check(&[(exits, waits)], Severity::Error, &[]);
 }
+
+#[test]
+fn what_an_object_calls_is_an_address_with_a_token() {
+    let check = |settings: Value, key: &str, part: &str| {
+        let object = json!({"id": "told", "kind": "webhook", "settings": settings});
+        let path = format!("flows[0].objects[4].settings.{key}");
+        check_error("/flows/0/objects/-", object, &path, part);
+    };
+    let url = "https://crm.example.com/";
+    check(json!({"secret_token": "x"}), "url", "is missing");
+    check(json!({"url": url}), "secret_token", "is missing");
+    check(
+        json!({"url": "ftp://crm.example.com/", "secret_token": "x"}),
+        "url",
+        "must begin with https://",
+    );
+    check(
+        json!({"url": "https://me@crm.example.com/", "secret_token": "x"}),
+        "url",
+        "user name",
+    );
+    check(
+        json!({"url": url, "secret_token": "a b"}),
+        "secret_token",
+        "visible ASCII",
+    );
+    check(
+        json!({"url": url, "secret_token": "x", "headers": {"Host": "a"}}),
+        "headers",
+        "`Host` is a header that is made by the server",
+    );
+    check(
+        json!({"url": url, "secret_token": "x", "headers": ["Host"]}),
+        "headers",
+        "must be headers",
+    );
+}
+
+#[test]
+fn time_groups_name_exits_and_times() {
+    let when = |settings: Value, exits: Value| json!({"id": "when", "kind": "time_conditions", "settings": settings, "exits": exits});
+    let path = "flows[0].objects[4]";
+    let check = |settings: Value, exits: Value, key: &str, part: &str| {
+        let path = [path, key].join(if key.is_empty() { "" } else { "." });
+        check_error("/flows/0/objects/-", when(settings, exits), &path, part);
+    };
+    let group = |group: Value| json!({"groups": [group]});
+    let open = json!({"exit": "open", "hours": ["09:00-17:00"]});
+    check(json!({}), json!({}), "settings.groups", "is missing");
+    check(
+        json!({"groups": []}),
+        json!({}),
+        "settings.groups",
+        "list of groups",
+    );
+    check(
+        group(json!({"hours": ["09:00-17:00"]})),
+        json!({}),
+        "settings.groups",
+        "group 1 has none",
+    );
+    check(
+        group(json!({"exit": "Open now", "hours": ["09:00-17:00"]})),
+        json!({}),
+        "settings.groups",
+        "characters a-z",
+    );
+    check(
+        group(json!({"exit": "open"})),
+        json!({}),
+        "settings.groups[0]",
+        "names no hours",
+    );
+    check(
+        group(json!({"exit": "open", "hour": ["09:00-17:00"]})),
+        json!({}),
+        "settings",
+        "unknown field `hour`",
+    );
+    check(
+        group(json!({"exit": "open", "hours": ["09:00-17:00", "9-5"]})),
+        json!({}),
+        "settings.groups[0].hours[1]",
+        "`9-5` cannot be read",
+    );
+    check(
+        group(json!({"exit": "no_match", "days": [1]})),
+        json!({}),
+        "settings.groups[0].exit",
+        "name another exit",
+    );
+    check(
+        json!({"groups": [open], "override": "closed"}),
+        json!({}),
+        "settings.override",
+        "neither a group's exit",
+    );
+    check(
+        group(open.clone()),
+        json!({"opn": "bye"}),
+        "exits.opn",
+        "which has: no_match, open",
+    );
+    check(
+        group(open),
+        json!({"open": "when"}),
+        "",
+        "without ever waiting",
+    );
+}
+
+#[test]
+fn an_object_shows_no_foreign_number() {
+    let object = json!({"id": "out", "kind": "external_number",
+        "settings": {"number": "+61412345678", "caller_number": "+61298760000"}});
+    let path = "flows[0].objects[4].settings.caller_number";
+    check_error("/flows/0/objects/-", object, path, "spoofing");
+}

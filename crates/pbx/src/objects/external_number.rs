@@ -1,0 +1,222 @@
+//! Calls a number outside, through the account's trunks.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::outbound::RING_TIME;
+use super::user::exit_for;
+use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
+use crate::attempt::{Accept, AttemptId, Party};
+use crate::core::Destination;
+use crate::cx::{Cx, Moment, Step};
+use crate::draft::{Compiler, MAX_RING_SECONDS, MIN_RING_SECONDS};
+use crate::event::HangupCause;
+use crate::number::E164;
+
+/// Calls a number outside.
+#[derive(Debug)]
+pub(crate) struct ExternalNumber {
+    number: E164,
+    shows: Shows,
+    accept: Accept,
+    ring_time: Duration,
+}
+
+/// The number that the called party sees.
+#[derive(Clone, Copy, Debug)]
+enum Shows {
+    Caller,
+    Account,
+    Number(E164),
+}
+
+/// As the document has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    number: String,
+    #[serde(default)]
+    caller_id: CallerIdPolicy,
+    #[serde(default)]
+    caller_number: Option<String>,
+    #[serde(default)]
+    ring_seconds: Option<u32>,
+    #[serde(default)]
+    accept: AcceptSetting,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CallerIdPolicy {
+    #[default]
+    Caller,
+    Account,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AcceptSetting {
+    #[default]
+    AtOnce,
+    ByKey,
+}
+
+/// What a call does here.
+#[derive(Debug, Default)]
+pub(crate) enum State {
+    /// It has not come yet.
+    #[default]
+    Outside,
+    /// A trunk is at it.
+    Ringing(AttemptId),
+    /// The called party talks with the caller.
+    Talking,
+}
+
+impl Object for ExternalNumber {
+    const KIND: Kind = Kind {
+        name: "external_number",
+        title: "External number",
+        palette: Palette::Basic,
+        help: "Calls a number outside by the first trunk that takes the call. Who answers may \
+               first be asked to press a key, so that a mailbox cannot take the call.",
+        fields: &[
+            Field {
+                name: "number",
+                title: "Number",
+                help: "whom to call",
+                shape: Shape::Number,
+                need: Need::Required,
+            },
+            Field {
+                name: "caller_id",
+                title: "Number shown",
+                help: "the caller's own, as when absent, or the account's number that was called; \
+                       not every carrier lets a foreign number pass",
+                shape: Shape::Choice(&["caller", "account"]),
+                need: Need::Optional,
+            },
+            Field {
+                name: "caller_number",
+                title: "Other number shown",
+                help: "a number of the account that is shown whoever calls",
+                shape: Shape::Number,
+                need: Need::Optional,
+            },
+            Field {
+                name: "ring_seconds",
+                title: "Ring time",
+                help: "how long it rings, the question included; until the carrier gives up when \
+                       absent",
+                shape: Shape::Whole {
+                    least: MIN_RING_SECONDS,
+                    most: MAX_RING_SECONDS,
+                },
+                need: Need::Optional,
+            },
+            Field {
+                name: "accept",
+                title: "Accepted",
+                help: "by the answer, as when absent, or by a key: 1 takes the call, 2 declines it",
+                shape: Shape::Choice(&["at_once", "by_key"]),
+                need: Need::Optional,
+            },
+        ],
+        exits: &[
+            Exit {
+                name: "no_answer",
+                title: "No answer",
+                cause: HangupCause::NoAnswer,
+                pace: Pace::AfterWaiting,
+            },
+            Exit {
+                name: "busy",
+                title: "Busy",
+                cause: HangupCause::Busy,
+                pace: Pace::AtOnce,
+            },
+            Exit {
+                name: "unavailable",
+                title: "Unavailable",
+                cause: HangupCause::Unavailable,
+                pace: Pace::AtOnce,
+            },
+        ],
+    };
+
+    type Settings = Settings;
+    type State = State;
+
+    fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
+        let number = compiler.number("number", &settings.number);
+        let shows = match (&settings.caller_number, settings.caller_id) {
+            (Some(text), _) => compiler
+                .shown_number("caller_number", text)
+                .map(Shows::Number),
+            (None, CallerIdPolicy::Caller) => Some(Shows::Caller),
+            (None, CallerIdPolicy::Account) => Some(Shows::Account),
+        };
+        Some(Self {
+            number: number?,
+            shows: shows?,
+            accept: match settings.accept {
+                AcceptSetting::AtOnce => Accept::AtOnce,
+                AcceptSetting::ByKey => Accept::ByKey,
+            },
+            ring_time: settings
+                .ring_seconds
+                .map_or(RING_TIME, |seconds| Duration::from_secs(seconds.into())),
+        })
+    }
+
+    fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
+        match (&*state, moment) {
+            (State::Outside, Moment::Entered) => self.start(state, cx),
+            (State::Ringing(attempt), Moment::Woken) => {
+                cx.stop(*attempt, HangupCause::NoAnswer);
+                Step::exit("no_answer")
+            }
+            (State::Ringing(_), Moment::Answered { attempt }) => {
+                cx.let_sleep();
+                cx.connect(attempt);
+                *state = State::Talking;
+                Step::Stay
+            }
+            (State::Ringing(_), Moment::Failed { failure, .. }) => exit_for(failure),
+            (_, Moment::Left { cause, .. }) => Step::HangUp(cause),
+            (
+                State::Outside | State::Ringing(_) | State::Talking,
+                Moment::Entered
+                | Moment::Woken
+                | Moment::Answered { .. }
+                | Moment::Failed { .. }
+                | Moment::Played { .. }
+                | Moment::Recorded { .. }
+                | Moment::Digit(_),
+            ) => Step::Stay,
+        }
+    }
+}
+
+impl ExternalNumber {
+    fn start(&self, state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
+        let present = match self.shows {
+            Shows::Caller => cx.presented_number(),
+            Shows::Account => cx.own_number(),
+            Shows::Number(number) => Some(number),
+        };
+        match cx.ring(Party::Outside {
+            number: Destination::Number(self.number),
+            present,
+            accept: self.accept,
+        }) {
+            Err(failure) => exit_for(failure),
+            Ok(attempt) => {
+                *state = State::Ringing(attempt);
+                cx.wake_in(self.ring_time);
+                Step::Stay
+            }
+        }
+    }
+}
