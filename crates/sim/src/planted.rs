@@ -50,11 +50,13 @@ pub enum Planted {
     RepeatedInviteIsNew,
     /// The device that answered is not told that its answer has come.
     NoAck,
+    /// Nothing is played to who was picked up for it.
+    NothingPlayed,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AttemptNeverEnds,
         Self::CallEndsTwice,
         Self::CallNeverEnds,
@@ -73,6 +75,7 @@ impl Planted {
         Self::DeviceForgotten,
         Self::RepeatedInviteIsNew,
         Self::NoAck,
+        Self::NothingPlayed,
     ];
 
     /// The bug of that name, as `Debug` writes it.
@@ -167,6 +170,7 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
             }
             vec![Effect::Send(transmit)]
         }
+        Effect::Play(_) if bug == Planted::NothingPlayed => Vec::new(),
         other @ (Effect::Play(_) | Effect::Resolve { .. } | Effect::CloseCalls { .. }) => {
             vec![other]
         }

@@ -27,10 +27,20 @@ pub(crate) struct Path {
     pub(crate) bridge: Option<PathId>,
     /// The longest silence allowed.
     pub(crate) watch: Option<Duration>,
+    /// When we first played to it, and when last.
+    pub(crate) voiced: Option<(Time, Time)>,
     /// When it was last bridged or parted.
     pub(crate) changed_at: Time,
     /// Every path it was ever bridged with, and when that began.
     pub(crate) bridges: Vec<(Time, PathId)>,
+}
+
+impl Path {
+    /// Whether it is bridged with no other, and we have played nothing since to it.
+    pub(crate) fn is_alone(&self) -> bool {
+        let voiced = self.voiced.is_some_and(|(_, last)| last >= self.changed_at);
+        self.bridge.is_none() && !voiced
+    }
 }
 
 /// How far a path has come.
@@ -111,6 +121,7 @@ impl Shell {
             remote: None,
             bridge: None,
             watch: None,
+            voiced: None,
             changed_at: now,
             bridges: Vec::new(),
         };
@@ -163,6 +174,14 @@ impl Shell {
             }
             Command::Release { path } => self.release(now, *path),
         }
+    }
+
+    /// We play something to a path.
+    pub(crate) fn plays(&mut self, now: Time, path: PathId) -> Result<(), Broken> {
+        let path = self.in_use(path, "is played to")?;
+        let (first, _) = path.voiced.unwrap_or((now, now));
+        path.voiced = Some((first, now));
+        Ok(())
     }
 
     fn claim(&mut self, now: Time, id: PathId) -> Result<News, Broken> {
@@ -241,6 +260,11 @@ impl Shell {
     /// A path, also one that is over.
     pub(crate) fn path(&self, id: PathId) -> Option<&Path> {
         self.paths.get(&id)
+    }
+
+    /// Whether we ever played something to a path.
+    pub(crate) fn was_voiced(&self, id: PathId) -> bool {
+        self.path(id).is_some_and(|path| path.voiced.is_some())
     }
 
     /// Every path that is a leg's.

@@ -81,14 +81,14 @@ impl World {
         })
     }
 
-    /// Who talks for so long talks with somebody.
+    /// Who talks for so long talks with somebody, or with us.
     fn must_be_bridged(&self, talker: &Talker<'_>) -> Result<(), Broken> {
         let slack = self.weather.slack();
         let stage = talker.belief.stage;
         let talks = matches!(stage, Call::Talking { since } if self.now - since > slack);
         let found = self.shell.path(talker.path);
         let is_alone =
-            found.is_none_or(|path| path.bridge.is_none() && self.now - path.changed_at > slack);
+            found.is_none_or(|path| path.is_alone() && self.now - path.changed_at > slack);
         Broken::unless(!talks || !is_alone, || {
             let Talker { party, belief, .. } = talker;
             format!("{} talks with nobody: {belief:?} at {found:?}", party.name)

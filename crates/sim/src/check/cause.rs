@@ -49,6 +49,18 @@ impl Cause {
         }
     }
 
+    /// Whether somebody pressed a key.
+    pub(crate) fn is_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Message {
+                method: Method::Info,
+                code: None,
+                ..
+            }
+        )
+    }
+
     /// Whether somebody accepted a call.
     pub(crate) fn is_acceptance(&self) -> bool {
         matches!(

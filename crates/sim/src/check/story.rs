@@ -32,6 +32,8 @@ pub(crate) struct Story {
     /// Parties that could not be reached for a while.
     troubled: BTreeSet<PartyId>,
     ended: u64,
+    /// Whether the step that is being told plays something, so that it may pick its caller up.
+    may_pick_up: bool,
 }
 
 /// What was told of one call.
@@ -88,6 +90,11 @@ impl Story {
         {
             self.answered.entry(call_id.clone()).or_insert(now);
         }
+    }
+
+    /// The step that is told next plays something to somebody, or does not.
+    pub(crate) fn may_pick_up(&mut self, plays: bool) {
+        self.may_pick_up = plays;
     }
 
     /// Whether the node heard from a party by then: before, it may not send a CANCEL (RFC 3261 §9.1).
@@ -155,6 +162,11 @@ impl Story {
         let call = known.ok_or_else(|| told("it never arrived".to_owned()))?;
         call.events.push(event.clone());
         let limits = &self.ring_limits;
+        // Who is picked up is answered by us.
+        let is_pick_up = self.may_pick_up && matches!(event.fact, Fact::OutboundAnswered { .. });
+        if is_pick_up {
+            return Ok(());
+        }
         call.takes_in(event, cause, limits).map_err(told)
     }
 
@@ -220,6 +232,8 @@ impl Told {
                 accepted(cause)
             }
             Fact::UserEnded { user } => self.stops_ringing(event, &user.number, limits),
+            // Who is asked whether to take the call does so with a key.
+            Fact::OutboundAnswered { .. } if cause.is_key() => Ok(()),
             Fact::OutboundAnswered { .. } => accepted(cause),
             Fact::Arrived { .. }
             | Fact::OutboundStarted { .. }
@@ -256,15 +270,12 @@ impl Told {
         }
     }
 
-    /// When somebody answered, if somebody did.
-    pub(crate) fn answered_at(&self) -> Option<Time> {
-        let is_answer = |event: &&Event| {
-            matches!(
-                event.fact,
-                Fact::UserAnswered { .. }
-                    | Fact::OutboundAnswered { .. }
-                    | Fact::GroupAnswered { .. }
-            )
+    /// When somebody answered, if somebody did. Being picked up is no answer of anybody.
+    pub(crate) fn answered_at(&self, picked_up_at: Option<Time>) -> Option<Time> {
+        let is_answer = |event: &&Event| match event.fact {
+            Fact::UserAnswered { .. } | Fact::GroupAnswered { .. } => true,
+            Fact::OutboundAnswered { .. } => picked_up_at.is_none_or(|at| event.at < at),
+            _ => false,
         };
         self.events.iter().find(is_answer).map(|event| event.at)
     }

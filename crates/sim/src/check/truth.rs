@@ -13,6 +13,7 @@ use super::expected::Expected;
 use super::{LegTold, Told};
 use crate::Broken;
 use crate::party::{Belief, End, Party, PartyId, Role, Side};
+use crate::shell::Path;
 use crate::world::World;
 
 /// How long an INVITE is sent again, after its first copy has arrived.
@@ -184,9 +185,39 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
+    fn path_of_caller(&self) -> Option<&'a Path> {
+        let leg = self.told.legs.iter().find(|leg| leg.role == "caller")?;
+        self.world.shell.path(leg.path)
+    }
+
+    /// When we answered the caller ourselves.
+    fn picked_up_at(&self) -> Option<Time> {
+        self.path_of_caller()?.voiced.map(|(first, _)| first)
+    }
+
+    /// When the caller was connected with a number outside that had answered: of who is no user
+    /// and calls through no group nothing is told.
+    fn outside_answered_at(&self) -> Option<Time> {
+        let bridges = &self.path_of_caller()?.bridges;
+        let has_answered = |at: Time, path: PathId| {
+            let is_trunk = |leg: &&LegTold| leg.path == path && leg.role.starts_with("trunk");
+            let mut witnesses = self.at(path);
+            self.called_legs().any(|leg| is_trunk(&leg))
+                && witnesses.any(|witness| witness.belief.answered_at().is_some_and(|on| on <= at))
+        };
+        let mut answered = bridges.iter().filter(|(at, path)| has_answered(*at, *path));
+        answered.next().map(|(at, _)| *at)
+    }
+
     /// The caller was answered when the record says so, and the other way round.
     fn answer(&self) -> Result<(), String> {
-        let told = self.told.answered_at();
+        let picked_up = self.picked_up_at();
+        let told = [
+            self.told.answered_at(picked_up),
+            picked_up,
+            self.outside_answered_at(),
+        ];
+        let told = told.into_iter().flatten().min();
         let seen = self.caller.belief.answered_at();
         let is_steady = self.is_steady(self.caller.party.id);
         match (told, seen) {
@@ -242,13 +273,11 @@ impl<'a> Case<'a> {
 
     /// The leg that was bridged when the call was answered is that of who answered it.
     fn winner(&self) -> Result<(), String> {
-        let Some(answered) = self.told.answered_at() else {
+        let Some(answered) = self.told.answered_at(self.picked_up_at()) else {
             return Ok(());
         };
-        let caller = self.told.legs.iter().find(|leg| leg.role == "caller");
-        let caller = caller.ok_or("its caller has no path")?;
-        let path = self.world.shell.path(caller.path);
-        let bridges = path.map(|path| &*path.bridges).unwrap_or_default();
+        let path = self.path_of_caller().ok_or("its caller has no path")?;
+        let bridges = &path.bridges;
         // Early media may have begun at the same instant.
         let bridged = bridges.iter().rfind(|(at, _)| *at == answered);
         let (_, bridged) = bridged.ok_or("nobody is bridged when it is answered")?;
@@ -257,16 +286,18 @@ impl<'a> Case<'a> {
             .find(|leg| leg.path == *bridged)
             .ok_or("the caller is bridged with a stranger")?;
         self.is_of_who_answered(leg)?;
+        // Who was asked has answered long before it takes the call.
+        let was_asked = self.world.shell.was_voiced(leg.path);
         let accepts = |witness: &Witness<'a>| {
             let at = witness.belief.answered_at();
-            let is_steady = self.is_steady(witness.party.id);
-            at.is_some_and(|at| at <= answered && (answered - at <= self.slack() || !is_steady))
+            let is_late = was_asked || !self.is_steady(witness.party.id);
+            at.is_some_and(|at| at <= answered && (is_late || answered - at <= self.slack()))
         };
         // Two phones at one address share a leg, and the second to answer talks for a moment only.
         let mut talked = self
             .at(leg.path)
             .filter(accepts)
-            .map(|witness| self.talk_time(witness));
+            .map(|witness| self.talk_time(witness, was_asked.then_some(answered)));
         let first = talked.next().ok_or("told as answered, but nobody did")?;
         if first.is_ok() || talked.any(|talked| talked.is_ok()) {
             return Ok(());
@@ -342,16 +373,28 @@ impl<'a> Case<'a> {
         same("who answered", &who, &owner)
     }
 
-    /// As long as the parties talked, the rows say they did.
-    fn talk_time(&self, called: Witness<'_>) -> Result<(), String> {
+    /// As long as the parties talked, the rows say they did: since the answer, or since who had
+    /// answered took the call.
+    fn talk_time(&self, called: Witness<'_>, taken_at: Option<Time>) -> Result<(), String> {
         let steady = self.is_steady(called.party.id) && self.is_steady(self.caller.party.id);
-        let belief = called.belief;
-        let (Some(since), Some((until, _))) = (belief.answered_at(), belief.end()) else {
-            return Ok(());
+        let talked = |belief: &Belief| {
+            let (since, (until, _)) = (belief.answered_at()?, belief.end()?);
+            Some(until - since)
         };
-        let seen = until - since;
+        let with_called = match (taken_at, called.belief.end()) {
+            (Some(taken_at), Some((until, _))) => Some(until - taken_at),
+            (Some(_) | None, _) => talked(called.belief),
+        };
+        let with_us = talked(self.caller.belief);
         for row in self.rows.iter().filter(|row| row.connected_at.is_some()) {
             let told = Duration::from_secs(row.conversation_duration_seconds.into());
+            // Who was picked up talks with us first.
+            let is_picked_up =
+                row.kind.side() == RowSide::Outbound && self.picked_up_at().is_some();
+            let seen = if is_picked_up { with_us } else { with_called };
+            let Some(seen) = seen else {
+                continue;
+            };
             let difference = told.abs_diff(seen);
             if steady && difference > self.slack() {
                 return Err(format!("a row says {told:?}, but they talked for {seen:?}"));

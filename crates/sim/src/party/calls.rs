@@ -231,11 +231,11 @@ impl Party {
         self.carry_out(now, outputs, out);
     }
 
-    pub(super) fn press(&mut self, now: Time, id: BeliefId, out: &mut Out) {
+    pub(super) fn press(&mut self, now: Time, id: BeliefId, key: char, out: &mut Out) {
         let Some(belief) = self.belief(id).filter(|belief| belief.is_talking()) else {
             return;
         };
-        let body = b"Signal=5\r\nDuration=160\r\n".to_vec();
+        let body = format!("Signal={key}\r\nDuration=160\r\n").into_bytes();
         let outputs = self
             .ua
             .info(now, belief.dialog, "application/dtmf-relay", body);
@@ -303,8 +303,9 @@ impl Party {
         let resume = talk
             .holds
             .map(|(after, length)| (after + length, Act::Resume(id)));
-        let press = talk.presses_after.map(|after| (after, Act::Press(id)));
-        let acts = [hang_up, hold, resume, press].into_iter().flatten();
+        let presses = talk.presses.iter();
+        let presses = presses.map(|(after, key)| (*after, Act::Press(id, *key)));
+        let acts = [hang_up, hold, resume].into_iter().flatten().chain(presses);
         out.acts.extend(acts.map(|(after, act)| (now + after, act)));
     }
 

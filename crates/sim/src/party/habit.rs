@@ -34,8 +34,8 @@ pub struct Talk {
     pub hangs_up_after: Option<Duration>,
     /// When it puts the other side on hold, and for how long.
     pub holds: Option<(Duration, Duration)>,
-    /// When it presses a key (by INFO).
-    pub presses_after: Option<Duration>,
+    /// The keys it presses (by INFO), and when.
+    pub presses: Vec<(Duration, char)>,
 }
 
 /// How a party decides.
@@ -125,8 +125,25 @@ pub(crate) fn moody_talk(random: &mut Random) -> Talk {
         holds: random
             .percent(40)
             .then(|| (seconds(random, 1, 4), seconds(random, 1, 5))),
-        presses_after: random.percent(10).then(|| millis(random, 500, 5_000)),
+        presses: moody_keys(random),
     }
+}
+
+/// Keys as people press them who were asked for some: one, an internal number, or in despair.
+fn moody_keys(random: &mut Random) -> Vec<(Duration, char)> {
+    if !random.percent(60) {
+        return Vec::new();
+    }
+    let entries = [
+        "1", "2", "0", "#", "7", "1000", "1001", "1002#", "100", "10999", "*5#1",
+    ];
+    let keys = random.pick(&entries).copied().unwrap_or("1");
+    let mut at = millis(random, 300, 12_000);
+    let pressed = keys.chars().map(|key| {
+        at += millis(random, 150, 1_500);
+        (at, key)
+    });
+    pressed.collect()
 }
 
 #[cfg(test)]

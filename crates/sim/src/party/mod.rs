@@ -59,7 +59,7 @@ pub(crate) enum Act {
     /// Takes it back.
     Resume(BeliefId),
     /// Presses a key.
-    Press(BeliefId),
+    Press(BeliefId, char),
     /// Ends whatever call it has, some way or other.
     Leave(BeliefId),
     /// Loses the network, but not its memory.
@@ -198,7 +198,7 @@ impl Party {
             Act::GiveUp(belief) => self.give_up(now, belief, out),
             Act::HangUp(belief) => self.hang_up(now, belief, out),
             Act::Hold(_) | Act::Resume(_) => self.offer(now, act, out),
-            Act::Press(belief) => self.press(now, belief, out),
+            Act::Press(belief, key) => self.press(now, belief, key, out),
             Act::Leave(belief) => self.leave(now, belief, out),
             Act::Unplug => self.power = Power::Unplugged,
             Act::PowerCut => self.power_cut(now),

@@ -92,6 +92,10 @@ impl World {
         }
         self.story.hears(self.now, cause);
         let effects = self.engine.handle(self.now, input);
+        let plays = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Play(_)));
+        self.story.may_pick_up(plays);
         for effect in self.planter.spoil(effects, &self.shell) {
             self.note(&effect);
             self.carry_out(effect, cause)?;
@@ -119,6 +123,7 @@ impl World {
             Effect::Play(Play {
                 path, play, times, ..
             }) => {
+                self.shell.plays(self.now, path)?;
                 if times == pbx::Times::Once {
                     let after = millis(&mut self.random, 500, 8_000);
                     let ended = Happening::Media(MediaEvent::PlayEnded { path, play });

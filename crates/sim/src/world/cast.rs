@@ -10,6 +10,7 @@ use pbx::AccountId;
 use pbx::draft::{Draft, Register, Trunk};
 use pbx::testing::random_draft_of;
 use pbx::{NumberFormat, Transport as TrunkTransport};
+use serde_json::Value;
 use sip::Transport;
 
 use super::{Intervention, World};
@@ -344,7 +345,7 @@ impl World {
 
 /// The `number`th random account: its own domain and numbers, and carriers that exist.
 fn office(number: u32, random: &mut Random) -> Draft {
-    let mut draft = random_draft_of(is_played, random);
+    let mut draft = random_draft_of(is_known, random);
     draft.account = format!("office{number}");
     draft.domain = format!("office{number}.example");
     let chosen: BTreeSet<u32> = (0..random.between(0, 3))
@@ -371,22 +372,21 @@ fn office(number: u32, random: &mut Random) -> Draft {
 
 /// Random drafts all have the same inbound numbers; on one server each has one account.
 fn own_numbers(mut draft: Draft, office: u32) -> Draft {
-    for object in draft.flows.iter_mut().flat_map(|flow| &mut flow.objects) {
-        let Some(numbers) = object
-            .settings
-            .get_mut("numbers")
-            .and_then(|value| value.as_array_mut())
-        else {
-            continue;
-        };
-        for number in numbers {
-            let own = number
-                .as_str()
-                .map(|number| number.replace("+6129876543", &format!("+61298765{}3", 4 + office)));
-            *number = own.unwrap_or_default().into();
-        }
+    let objects = draft.flows.iter_mut().flat_map(|flow| &mut flow.objects);
+    for value in objects.flat_map(|object| object.settings.values_mut()) {
+        own_number(value, office);
     }
     draft
+}
+
+fn own_number(value: &mut Value, office: u32) {
+    match value {
+        Value::String(text) => {
+            *text = text.replace("+6129876543", &format!("+61298765{}3", 4 + office));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|one| own_number(one, office)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+    }
 }
 
 fn trunk(office: u32, kind: u32, random: &mut Random) -> Trunk {
@@ -446,7 +446,7 @@ fn changed(mut draft: Draft, office: u32, random: &mut Random) -> Draft {
         (1, Some(user)) => user.ring_seconds = Some(random.between(3, 40)),
         (2, _) => drop(draft.trunks.pop()),
         _ => {
-            let other = random_draft_of(is_played, random);
+            let other = random_draft_of(is_known, random);
             let flows = own_numbers(other, office).flows;
             let changed = Draft {
                 flows,
@@ -484,11 +484,8 @@ const DEAD_HOST: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new
 const STRANGER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(198, 18, 0, 9));
 const LISTEN_EVERY_MS: u64 = 1_000;
 
-/// Objects that answer the caller themselves stay out of the worlds: the checks take an answer for
-/// that of a party. The random walks of `pbx` have them all.
-fn is_played(kind: &pbx::objects::Kind) -> bool {
-    !matches!(
-        kind.name,
-        "ivr" | "play_audio" | "hangup" | "external_number" | "voicemail" | "call_recording"
-    )
+/// Objects that record stay out of the worlds until the media threads of [`crate::shell`] do. The
+/// random walks of `pbx` have them all.
+fn is_known(kind: &pbx::objects::Kind) -> bool {
+    !matches!(kind.name, "voicemail" | "call_recording")
 }
