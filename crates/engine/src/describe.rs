@@ -6,20 +6,26 @@ use pbx::LegId;
 use crate::{Effect, Engine};
 
 impl Engine {
-    /// Whether what the peer answered is an answer to what the caller offered.
+    /// Whether what the peer answered is an answer to what the caller offered, or we did.
     pub(crate) fn can_be_understood(&self, answered: LegId) -> bool {
-        let answer = self.legs.leg(answered);
-        let caller = answer.and_then(|leg| self.legs.leg(leg.other?));
-        let answer = answer.and_then(|leg| leg.media.theirs.as_ref());
-        let offer = caller.and_then(|leg| leg.media.theirs.as_ref());
         let local = Local {
             address: self.settings.media_address,
             rtp_port: 0,
             session: 0,
             version: 0,
         };
-        match (answer, offer) {
-            (Some(answer), Some(offer)) => answer_from(answer, offer, local).is_ok(),
+        let Some(leg) = self.legs.leg(answered) else {
+            return false;
+        };
+        let offer = match leg.other {
+            Some(caller) => self
+                .legs
+                .leg(caller)
+                .and_then(|caller| caller.media.theirs.clone()),
+            None => leg.told(),
+        };
+        match (&leg.media.theirs, offer) {
+            (Some(answer), Some(offer)) => answer_from(answer, &offer, local).is_ok(),
             (Some(_), None) | (None, _) => false,
         }
     }

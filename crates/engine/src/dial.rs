@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clock::Time;
-use media::{Command, offer_from};
+use media::{Command, VOICES, offer_from, own_offer};
 use pbx::{AccountId, CallId, CallerId, Failure, LegId, Target};
 use sip::{Destination, Invite, NatPolicy, Party, Transport};
 
@@ -15,7 +15,8 @@ use crate::{Effect, Engine, Work};
 pub(crate) struct Dial {
     pub(crate) call: CallId,
     pub(crate) leg: LegId,
-    pub(crate) for_leg: LegId,
+    /// The caller's; `None` when this leg is to become it.
+    pub(crate) for_leg: Option<LegId>,
     pub(crate) target: Target,
     pub(crate) caller: CallerId,
 }
@@ -31,7 +32,7 @@ impl Engine {
     /// Calls the target. What goes wrong here is told to the account like any other failure.
     pub(crate) fn dial(&mut self, now: Time, account: AccountId, dial: &Dial) {
         let (leg, role) = (dial.leg, role_of(&dial.target));
-        if let Some(caller) = self.legs.leg_mut(dial.for_leg) {
+        if let Some(caller) = dial.for_leg.and_then(|leg| self.legs.leg_mut(leg)) {
             caller.call = Some(dial.call);
         }
         let failure = match self.try_dial(now, account, dial, role) {
@@ -52,14 +53,19 @@ impl Engine {
     ) -> Result<(), Failure> {
         let ways = self.ways(now, account, &dial.target)?;
         let (first, rest) = ways.split_first().ok_or(Failure::Unreachable)?;
-        let sdp_for = self
-            .legs
-            .leg(dial.for_leg)
-            .and_then(|caller| caller.media.theirs.clone());
-        let caller_offer = sdp_for.ok_or(Failure::Incompatible)?;
+        let callers = dial.for_leg.map(|caller| {
+            let caller = self.legs.leg(caller);
+            let described = caller.and_then(|caller| caller.media.theirs.clone());
+            described.ok_or(Failure::Incompatible)
+        });
+        let callers = callers.transpose()?;
         self.add_leg(account, dial, role, first.to.remote)?;
+        let offer = |local| match &callers {
+            Some(described) => offer_from(described, local),
+            None => own_offer(&VOICES, local),
+        };
         let sdp = self
-            .describe(dial.leg, |local| Ok(offer_from(&caller_offer, local)))
+            .describe(dial.leg, |local| Ok(offer(local)))
             .ok_or(Failure::Incompatible)?;
         let invite = self.invite_for(account, dial, first, sdp);
         match &dial.target {
@@ -131,7 +137,7 @@ impl Engine {
         }
     }
 
-    /// A leg with its media path, on the thread of the caller's.
+    /// A leg with its media path, on the thread of the caller's if there is one.
     fn add_leg(
         &mut self,
         account: AccountId,
@@ -139,8 +145,14 @@ impl Engine {
         role: Role,
         remote: SocketAddr,
     ) -> Result<(), Failure> {
-        let beside = self.port_of(dial.for_leg).ok_or(Failure::Unavailable)?;
-        let port = self.ports.take_beside(beside).ok_or(Failure::Unavailable)?;
+        let port = match dial.for_leg {
+            Some(caller) => {
+                let beside = self.port_of(caller).ok_or(Failure::Unavailable)?;
+                self.ports.take_beside(beside)
+            }
+            None => self.ports.take(),
+        };
+        let port = port.ok_or(Failure::Unavailable)?;
         self.effects
             .push(Effect::Media(Command::Claim { path: port.path }));
         let dialling = Dialling {
@@ -155,7 +167,7 @@ impl Engine {
             media: Media::new(None, latch_of(&role, remote.ip())),
             role,
             state: State::Dialling(dialling),
-            other: Some(dial.for_leg),
+            other: dial.for_leg,
         };
         self.legs.insert(dial.leg, leg);
         self.legs.set_port(dial.leg, port);

@@ -74,7 +74,8 @@ impl Engine {
         }
     }
 
-    fn can_take_call(&self) -> bool {
+    /// Whether there is room for one more call.
+    pub(crate) fn can_take_call(&self) -> bool {
         self.load == Load::Open && self.ports.can_start_call()
     }
 

@@ -95,6 +95,9 @@ pub(crate) enum Standing {
     Open,
     /// Who made it has taken it back, but its other leg may still accept it.
     Withdrawn,
+    /// It is ours: the leg learns how its other leg is now. Nobody waits for the answer, and so many
+    /// more of the kind may follow.
+    Ours { rounds: u8 },
 }
 
 /// The media side of a leg.
@@ -136,6 +139,11 @@ impl Leg {
             State::Calling(dialog) | State::Talking { dialog, .. } => Some(*dialog),
             State::Dialling(_) => None,
         }
+    }
+
+    /// What we described to it last.
+    pub(crate) fn told(&self) -> Option<Description> {
+        Description::parse(self.media.ours.as_deref()?).ok()
     }
 
     /// Whether an offer was passed on to it that it has not answered.

@@ -15,6 +15,8 @@ mod front;
 mod guesses;
 mod keepalive;
 mod legs;
+mod offers;
+mod originate;
 mod outcome;
 mod patience;
 mod ports;
@@ -79,6 +81,13 @@ pub enum Input<'a> {
     Apply(Arc<Plan>),
     /// An account is no more; its calls end.
     Remove(AccountId),
+    /// A program asks for a call; ends in one [`Effect::Originated`], before anything else happens.
+    Originate {
+        /// Of which account.
+        account: AccountId,
+        /// What it asks for.
+        asked: pbx::Origination,
+    },
     /// How much new work the node takes on.
     Load(Load),
     /// Every call ends now: the server stops.
@@ -110,6 +119,11 @@ pub enum Effect {
     Play(Play),
     /// Remember an event.
     Emit(pbx::Event),
+    /// The answer to the [`Input::Originate`] of this step.
+    Originated {
+        /// The call that was begun, or why none was.
+        outcome: Result<pbx::CallId, pbx::Unplaced>,
+    },
     /// Look up a trunk's host; ends in one [`Input::Resolved`].
     Resolve {
         /// Comes back with the answer.
@@ -289,6 +303,7 @@ impl Engine {
             }
             Input::Apply(plan) => self.apply(now, plan),
             Input::Remove(account) => self.remove(now, account),
+            Input::Originate { account, asked } => self.originate(now, account, asked),
             Input::Load(load) => self.load = load,
             Input::HangUpAll => {
                 for account in self.accounts.keys() {
@@ -433,6 +448,9 @@ impl Engine {
             pbx::Effect::StopRecording { leg, recording } => self.stop_recording(leg, recording),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
+            pbx::Effect::Originated { outcome } => {
+                self.effects.push(Effect::Originated { outcome });
+            }
         }
     }
 

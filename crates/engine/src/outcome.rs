@@ -58,6 +58,7 @@ impl Engine {
             None => leg.media.theirs.take().filter(|_| early == Some(dialog)),
         };
         if self.can_be_understood(id) {
+            self.meets_us_first(id);
             self.work
                 .push_back(Work::Pbx(account, pbx::Input::Answered { leg: id }));
         } else {
@@ -65,6 +66,15 @@ impl Engine {
             let failure = Failure::Incompatible;
             self.work
                 .push_back(Work::Pbx(account, pbx::Input::Failed { leg: id, failure }));
+        }
+    }
+
+    /// A leg that was dialled for no caller is heard and spoken to by us, until it talks with
+    /// somebody.
+    fn meets_us_first(&mut self, leg: LegId) {
+        if self.legs.leg(leg).is_some_and(|leg| leg.other.is_none()) {
+            self.point(leg);
+            self.watch(leg);
         }
     }
 

@@ -1,11 +1,12 @@
 //! What happens between two legs: early media, the answer, offers passed on, the end.
 
 use clock::Time;
-use media::{Command, Description, MediaEvent, Port, Remote, Way, answer_from, offer_again};
+use media::{Command, Description, MediaEvent, Port, Remote, Way, answer_from};
 use pbx::{HangupCause, LegId};
-use sip::{Answer, DialogId, EndCause, Reason, Withdrawal};
+use sip::{Answer, DialogId, EndCause, Reason};
 
-use crate::legs::{Asked, Leg, Role, Standing, State};
+use crate::legs::State;
+use crate::offers::ROUNDS;
 use crate::{Effect, Engine, Work};
 
 impl Engine {
@@ -91,7 +92,10 @@ impl Engine {
 
     /// Lets the caller hear `from` before it answers.
     pub(crate) fn early_media(&mut self, now: Time, leg: LegId, from: LegId) {
-        let (Some(dialog), Some(sdp)) = (self.calling(leg), self.answer_for(leg, from)) else {
+        let Some(dialog) = self.calling(leg) else {
+            return self.connect(leg, from);
+        };
+        let Some(sdp) = self.answer_for(leg, from) else {
             return self.ring(now, leg);
         };
         let outputs = self.ua.progress(now, dialog, SESSION_PROGRESS, Some(sdp));
@@ -106,6 +110,7 @@ impl Engine {
         }
         self.connect(leg, with);
         self.watch(with);
+        self.agree(now, leg, with, ROUNDS);
     }
 
     /// Answers the caller with what `with` answered.
@@ -188,14 +193,14 @@ impl Engine {
     }
 
     /// Our answer to the caller's offer, with what the other leg chose.
-    fn answer_for(&mut self, leg: LegId, chosen_by: LegId) -> Option<Vec<u8>> {
+    pub(crate) fn answer_for(&mut self, leg: LegId, chosen_by: LegId) -> Option<Vec<u8>> {
         let chosen = self.legs.leg(chosen_by)?.media.theirs.clone()?;
         let offer = self.legs.leg(leg)?.media.theirs.clone()?;
         self.describe(leg, |local| answer_from(&chosen, &offer, local))
     }
 
     /// Tells the media thread where both peers are and that they talk.
-    fn connect(&mut self, one: LegId, other: LegId) {
+    pub(crate) fn connect(&mut self, one: LegId, other: LegId) {
         let (Some(a), Some(b)) = (self.speaker(one), self.speaker(other)) else {
             return;
         };
@@ -249,225 +254,6 @@ impl Engine {
         }
     }
 
-    /// A peer offers a changed session: hold, resume, another address or codec. Its other leg
-    /// decides; a mere refresh is answered at once.
-    fn offered(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) {
-        let outputs = match self.pass_offer_on(now, dialog, sdp) {
-            Passed::On => return,
-            Passed::Known(answer) => self.ua.answer(now, dialog, answer),
-            Passed::Refused(code) => self.ua.refuse(now, dialog, code),
-        };
-        self.carry_out(outputs);
-    }
-
-    fn pass_offer_on(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) -> Passed {
-        let Ok(offer) = Description::parse(sdp) else {
-            return Passed::Refused(NOT_ACCEPTABLE_HERE);
-        };
-        let Some((id, leg)) = self.leg_of(dialog) else {
-            return Passed::Refused(NOT_ACCEPTABLE_HERE);
-        };
-        if leg.media.theirs.as_ref() == Some(&offer)
-            && let Some(ours) = &leg.media.ours
-        {
-            return Passed::Known(ours.clone());
-        }
-        let Some(other) = leg.other else {
-            return match self.answer_alone(id, &offer) {
-                Some(answer) => Passed::Known(answer),
-                None => Passed::Refused(NOT_ACCEPTABLE_HERE),
-            };
-        };
-        // It has been asked itself: two offers have met, and would wait for one another. After a
-        // glare a caller waits longer than who was called (RFC 3261 §14.1), so the offer of the
-        // called side comes through and that of the caller is made again.
-        if leg.is_asked() {
-            if matches!(leg.role, Role::Caller) {
-                return Passed::Refused(REQUEST_PENDING);
-            }
-            // The peer's offer came through, so ours is not on its way: it is taken back in time.
-            let _done = self.ua.withdraw_offer(dialog);
-            let asked = self.take_asked(id);
-            self.refuse_asker(now, asked, REQUEST_PENDING);
-        }
-        let asked = Asked {
-            by: id,
-            offer,
-            standing: Standing::Open,
-        };
-        match self.ask(now, other, asked) {
-            Some(()) => Passed::On,
-            None => Passed::Refused(REQUEST_PENDING),
-        }
-    }
-
-    /// Offers `asked` to the other leg. `None` when it cannot be asked now.
-    fn ask(&mut self, now: Time, other: LegId, asked: Asked) -> Option<()> {
-        let leg = self.legs.leg(other)?;
-        let State::Talking {
-            dialog,
-            asked: None,
-        } = leg.state
-        else {
-            return None;
-        };
-        let previous = leg.media.theirs.clone()?;
-        let sdp = self.describe(other, |local| {
-            Ok(offer_again(&asked.offer, &previous, local))
-        })?;
-        if let State::Talking { asked: place, .. } = &mut self.legs.leg_mut(other)?.state {
-            *place = Some(asked);
-        }
-        let outputs = self.ua.offer(now, dialog, sdp);
-        self.carry_out(outputs);
-        Some(())
-    }
-
-    fn leg_of(&self, dialog: DialogId) -> Option<(LegId, &crate::legs::Leg)> {
-        let id = self.legs.of_dialog(dialog)?;
-        Some((id, self.legs.leg(id)?))
-    }
-
-    fn take_asked(&mut self, leg: LegId) -> Option<Asked> {
-        match &mut self.legs.leg_mut(leg)?.state {
-            State::Talking { asked, .. } => asked.take(),
-            State::Calling(_) | State::Dialling(_) => None,
-        }
-    }
-
-    fn offer_answered(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) {
-        let Some(id) = self.legs.of_dialog(dialog) else {
-            return;
-        };
-        let asked = self.take_asked(id);
-        let Ok(answer) = Description::parse(sdp) else {
-            return self.refuse_asker(now, asked, NOT_ACCEPTABLE_HERE);
-        };
-        if let Some(leg) = self.legs.leg_mut(id) {
-            leg.media.theirs = Some(answer);
-        }
-        match asked {
-            Some(asked) if asked.standing == Standing::Open => self.answer_asker(now, id, asked),
-            Some(_) => self.offer_present(now, id),
-            // The answer to an offer that the peer had asked us for.
-            None => self.point(id),
-        }
-    }
-
-    /// A peer took its offer back. Its other leg is not asked any more, or asked in vain.
-    fn offer_withdrawn(&mut self, dialog: DialogId) {
-        let Some((id, leg)) = self.leg_of(dialog) else {
-            return;
-        };
-        let Some(other) = leg.other else { return };
-        let Some(Leg {
-            state:
-                State::Talking {
-                    dialog,
-                    asked: place @ Some(_),
-                },
-            ..
-        }) = self.legs.leg_mut(other)
-        else {
-            return;
-        };
-        let dialog = *dialog;
-        if let Some(asked) = place.as_mut().filter(|asked| asked.by == id) {
-            match self.ua.withdraw_offer(dialog) {
-                Withdrawal::Done => *place = None,
-                Withdrawal::TooLate => asked.standing = Standing::Withdrawn,
-            }
-        }
-    }
-
-    /// A leg accepted what its other leg has taken back meanwhile: it is offered what that leg has
-    /// agreed on before.
-    fn offer_present(&mut self, now: Time, id: LegId) {
-        let present = self.legs.leg(id).and_then(|leg| {
-            let theirs = leg.media.theirs.clone()?;
-            let other = self.legs.leg(leg.other?)?.media.theirs.clone()?;
-            Some((leg.dialog()?, theirs, other))
-        });
-        let Some((dialog, theirs, other)) = present else {
-            return;
-        };
-        self.point(id);
-        let sdp = self.describe(id, |local| Ok(offer_again(&other, &theirs, local)));
-        if let Some(sdp) = sdp {
-            let outputs = self.ua.offer(now, dialog, sdp);
-            self.carry_out(outputs);
-        }
-    }
-
-    fn answer_asker(&mut self, now: Time, answered: LegId, asked: Asked) {
-        let Asked { by, offer, .. } = asked;
-        let before = match self.legs.leg_mut(by) {
-            Some(leg) => leg.media.theirs.replace(offer),
-            None => return,
-        };
-        let (dialog, sdp) = (
-            self.legs.leg(by).and_then(crate::legs::Leg::dialog),
-            self.answer_for(by, answered),
-        );
-        let outputs = match (dialog, sdp) {
-            (Some(dialog), Some(sdp)) => self.ua.answer(now, dialog, sdp),
-            (Some(dialog), None) => {
-                if let Some(leg) = self.legs.leg_mut(by) {
-                    leg.media.theirs = before;
-                }
-                self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE)
-            }
-            (None, _) => return,
-        };
-        self.carry_out(outputs);
-        self.connect(by, answered);
-    }
-
-    fn offer_refused(&mut self, now: Time, dialog: DialogId, code: u16) {
-        let asked = self
-            .legs
-            .of_dialog(dialog)
-            .and_then(|leg| self.take_asked(leg));
-        let code = if (400..700).contains(&code) {
-            code
-        } else {
-            NOT_ACCEPTABLE_HERE
-        };
-        self.refuse_asker(now, asked, code);
-    }
-
-    fn refuse_asker(&mut self, now: Time, asked: Option<Asked>, code: u16) {
-        let open = asked.filter(|asked| asked.standing == Standing::Open);
-        let asker = open.and_then(|asked| self.legs.leg(asked.by)?.dialog());
-        if let Some(dialog) = asker {
-            // 401, 407 and 481 concern the other dialog only.
-            let code = if matches!(code, 401 | 407 | 408 | 481) {
-                NOT_ACCEPTABLE_HERE
-            } else {
-                code
-            };
-            let outputs = self.ua.refuse(now, dialog, code);
-            self.carry_out(outputs);
-        }
-    }
-
-    /// A peer asks for an offer: it gets what its other leg wants.
-    fn offer_wanted(&mut self, now: Time, dialog: DialogId) {
-        let offer = self.leg_of(dialog).and_then(|(id, leg)| {
-            let theirs = leg.media.theirs.clone()?;
-            let wanted = self.legs.leg(leg.other?)?.media.theirs.clone()?;
-            Some((id, theirs, wanted))
-        });
-        let sdp = offer.and_then(|(id, theirs, wanted)| {
-            self.describe(id, |local| Ok(offer_again(&wanted, &theirs, local)))
-        });
-        let outputs = match sdp {
-            Some(sdp) => self.ua.answer(now, dialog, sdp),
-            None => self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE),
-        };
-        self.carry_out(outputs);
-    }
-
     /// Passes an INFO (DTMF of old phones) on to the other leg. A key in it means what it means.
     fn info(&mut self, now: Time, dialog: DialogId, content_type: &str, body: Vec<u8>) {
         let Some((id, leg)) = self.leg_of(dialog) else {
@@ -483,13 +269,6 @@ impl Engine {
             self.carry_out(outputs);
         }
     }
-}
-
-/// What became of an offer.
-enum Passed {
-    On,
-    Known(Vec<u8>),
-    Refused(u16),
 }
 
 /// The final response to a caller who was not answered.
@@ -558,8 +337,6 @@ fn report_of(report: media::LegReport) -> pbx::LegReport {
 
 const RINGING: u16 = 180;
 const SESSION_PROGRESS: u16 = 183;
-const NOT_ACCEPTABLE_HERE: u16 = 488;
-const REQUEST_PENDING: u16 = 491;
 const DECLINE: u16 = 603;
 /// When a caller who was turned away may try again.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";

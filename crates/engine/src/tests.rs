@@ -475,4 +475,5 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
     );
 }
 
+mod click_to_call;
 mod menus;

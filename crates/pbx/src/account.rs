@@ -13,6 +13,7 @@ use crate::event::{Direction, HangupCause};
 use crate::floor::Floor;
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::Input;
+use crate::origination::{Origination, Unplaced};
 use crate::plan::Plan;
 use crate::recordings::Recorded;
 use crate::turn::Turn;
@@ -109,6 +110,7 @@ impl Account {
                 };
                 self.incoming(arrival, now, ids);
             }
+            Input::Originate(asked) => self.originate(&asked, now, ids),
             Input::Ringing { leg } => self.leg(leg, LegReport::Ringing, now, ids),
             Input::Progress { leg } => self.leg(leg, LegReport::Progress, now, ids),
             Input::Answered { leg } => self.leg(leg, LegReport::Answered, now, ids),
@@ -198,17 +200,43 @@ impl Account {
             });
             return;
         };
+        let id = self.take_in(call);
+        self.step(id, now, ids, |call, turn| call.start(refusal, turn));
+    }
+
+    /// Begins a program's call, or says why not. Nothing is told of one that was not begun.
+    fn originate(&mut self, asked: &Origination, now: Time, ids: &mut Ids) {
+        let plan = Arc::clone(&self.plan);
+        let calls = self.calls.len();
+        let mut turn = Turn {
+            now,
+            account: plan.account,
+            ids,
+            floor: &mut self.floor,
+            legs: &mut self.legs,
+            effects: &mut self.effects,
+        };
+        let admitted = plan.placeable(asked).and_then(|placeable| {
+            let admitted = placeable.admit(&plan, calls, &mut turn);
+            admitted.ok_or(Unplaced::LimitReached)
+        });
+        let outcome = admitted.as_ref().map(|(call, _)| call.core.id);
+        turn.push(Effect::Originated {
+            outcome: outcome.map_err(|unplaced| *unplaced),
+        });
+        if let Ok((call, user)) = admitted {
+            let id = self.take_in(call);
+            self.step(id, now, ids, |call, turn| call.summon(user, turn));
+        }
+    }
+
+    fn take_in(&mut self, call: Call) -> CallId {
         let id = call.core.id;
         let noted = call.deadline();
         self.deadlines.insert((noted, id));
-        self.calls.insert(
-            id,
-            Entry {
-                call: Box::new(call),
-                noted,
-            },
-        );
-        self.step(id, now, ids, |call, turn| call.start(refusal, turn));
+        let call = Box::new(call);
+        self.calls.insert(id, Entry { call, noted });
+        id
     }
 
     /// A leg nobody has any more is let go again if it answers; what else it says is noise.

@@ -11,7 +11,8 @@ use crate::core::{Caller, CallingUser, Core, Destination, Hears, Identity};
 use crate::event::{Direction, HangupCause};
 use crate::ids::LegId;
 use crate::input::Origin;
-use crate::number::Dialled;
+use crate::number::{Dialled, E164};
+use crate::origination::Placeable;
 use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
 use crate::recordings::Recordings;
 use crate::sound::PlayId;
@@ -44,11 +45,12 @@ pub(crate) struct Admission {
 }
 
 /// Where a call goes.
-struct Route {
-    direction: Direction,
-    destination: Destination,
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) direction: Direction,
+    pub(crate) destination: Destination,
     /// Where it starts, or why it does not.
-    start: Result<NodeIndex, HangupCause>,
+    pub(crate) start: Result<NodeIndex, HangupCause>,
 }
 
 impl Arrival {
@@ -63,7 +65,9 @@ impl Arrival {
             Origin::Device { username } => {
                 let (index, user, _) = plan.device(username)?;
                 let route = route_of_user(plan, &self.called);
-                (self.calling_user(index, user, &route, plan), route)
+                let user = (index, user);
+                let identity = identity_of_user(plan, user, None, route.direction);
+                (Caller::user(self.leg, user, identity), route)
             }
             Origin::Trunk { name } => {
                 let (_, trunk) = plan.trunk(name)?;
@@ -79,54 +83,10 @@ impl Arrival {
         } else {
             route.start.err()
         };
-        let node = route.start.unwrap_or(plan.outbound_node);
-        let length = plan
-            .limits
-            .call_length
-            .unwrap_or(MAX_CALL_LENGTH)
-            .min(MAX_CALL_LENGTH);
-        let core = Core {
-            id: turn.ids.calls.next(turn.now),
-            plan: Arc::clone(plan),
-            direction: route.direction,
-            caller,
-            destination: route.destination,
-            attempts: Vec::new(),
-            last_attempt: AttemptId::default(),
-            recordings: Recordings::default(),
-            wake_at: None,
-            ends_at: turn.now + length,
-            started_at: turn.now,
-        };
         Some(Admission {
-            call: Call::new(core, node),
+            call: new_call(plan, caller, route, turn),
             refusal,
         })
-    }
-
-    /// Inside the account a user is known by the internal number, outside by the one presented.
-    fn calling_user(&self, index: UserIndex, user: &User, route: &Route, plan: &Plan) -> Caller {
-        let inside = Identity::Plain(user.who.number.to_string());
-        let identity = match route.direction {
-            Direction::Outbound => plan
-                .presented_number(index)
-                .map_or(inside, Identity::Number),
-            Direction::Internal | Direction::Inbound => inside,
-        };
-        Caller {
-            leg: self.leg,
-            hears: Hears::Nothing,
-            playing: None,
-            last_play: PlayId::default(),
-            identity,
-            name: Some(user.who.name.to_string()),
-            trunk: None,
-            user: Some(CallingUser {
-                user: index,
-                who: user.who.clone(),
-                answered: false,
-            }),
-        }
     }
 
     fn outside_caller(&self, trunk: &Trunk, plan: &Plan) -> Caller {
@@ -143,12 +103,99 @@ impl Arrival {
                 .filter(|name| !name.is_empty()),
             trunk: Some(Arc::clone(&trunk.name)),
             user: None,
+            presents: None,
         }
     }
 }
 
+impl Caller {
+    /// A user who calls from `leg`.
+    fn user(leg: LegId, (index, user): (UserIndex, &User), identity: Identity) -> Self {
+        Self {
+            leg,
+            hears: Hears::Nothing,
+            playing: None,
+            last_play: PlayId::default(),
+            identity,
+            name: Some(user.who.name.to_string()),
+            trunk: None,
+            user: Some(CallingUser {
+                user: index,
+                who: user.who.clone(),
+                answered: false,
+            }),
+            presents: None,
+        }
+    }
+}
+
+impl Placeable<'_> {
+    /// The call it becomes, whose caller is not there yet; `None` when a limit keeps it out.
+    pub(crate) fn admit(
+        self,
+        plan: &Arc<Plan>,
+        calls: usize,
+        turn: &mut Turn<'_>,
+    ) -> Option<(Call, UserIndex)> {
+        let Placeable {
+            user,
+            index,
+            route,
+            present,
+            identity,
+        } = self;
+        let leg = turn.ids.leg();
+        let caller = Caller {
+            hears: Hears::Absent,
+            presents: present,
+            ..Caller::user(leg, (index, user), identity)
+        };
+        let full = is_full(plan, &caller, calls, turn);
+        (!full).then(|| (new_call(plan, caller, route, turn), index))
+    }
+}
+
+/// Inside the account a user is known by the internal number, outside by the one presented.
+pub(crate) fn identity_of_user(
+    plan: &Plan,
+    (index, user): (UserIndex, &User),
+    presents: Option<E164>,
+    direction: Direction,
+) -> Identity {
+    let inside = Identity::Plain(user.who.number.to_string());
+    match direction {
+        Direction::Outbound => presents
+            .or_else(|| plan.presented_number(index))
+            .map_or(inside, Identity::Number),
+        Direction::Internal | Direction::Inbound => inside,
+    }
+}
+
+fn new_call(plan: &Arc<Plan>, caller: Caller, route: Route, turn: &mut Turn<'_>) -> Call {
+    let node = route.start.unwrap_or(plan.outbound_node);
+    let length = plan
+        .limits
+        .call_length
+        .unwrap_or(MAX_CALL_LENGTH)
+        .min(MAX_CALL_LENGTH);
+    let core = Core {
+        id: turn.ids.calls.next(turn.now),
+        plan: Arc::clone(plan),
+        direction: route.direction,
+        caller,
+        destination: route.destination,
+        attempts: Vec::new(),
+        last_attempt: AttemptId::default(),
+        recordings: Recordings::default(),
+        wake_at: None,
+        ends_at: turn.now + length,
+        started_at: turn.now,
+    };
+    Call::new(core, node)
+}
+
 /// Internal numbers and numbers of the account itself come before any trunk.
-fn route_of_user(plan: &Plan, called: &str) -> Route {
+pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
     if let Some((UserIndex(user), _)) = plan.user_by_number(called) {
         return Route {
             direction: Direction::Internal,

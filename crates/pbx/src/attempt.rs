@@ -11,7 +11,7 @@ use crate::event::{Fact, HangupCause};
 use crate::ids::LegId;
 use crate::input::Failure;
 use crate::number::E164;
-use crate::plan::{NumberFormat, Plan, UserIndex};
+use crate::plan::{NumberFormat, Plan, User, UserIndex};
 use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
 
@@ -79,6 +79,8 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 enum Goal {
     User(UserIndex),
+    /// Who calls, by their own phones.
+    Caller,
     Outside {
         number: Destination,
         present: Option<E164>,
@@ -120,7 +122,7 @@ impl Attempt {
 impl Goal {
     fn is_accepted_by_key(&self) -> bool {
         match self {
-            Self::User(_) => false,
+            Self::User(_) | Self::Caller => false,
             Self::Outside { accept, .. } => *accept == Accept::ByKey,
         }
     }
@@ -203,15 +205,30 @@ impl Core {
             return Err(failure);
         }
         turn.floor.users().add(&user.who.number);
-        let caller = self.caller_id();
-        let mut legs = Vec::with_capacity(user.devices.len().min(room));
-        for device in user.devices.iter().take(room) {
-            let target = Target::Device {
-                username: Arc::clone(&device.username),
-            };
-            legs.push(self.dial(target, caller.clone(), turn));
-        }
+        let legs = self.dial_devices(user, &self.caller_id(), turn);
         Ok(self.add_attempt(Goal::User(index), legs))
+    }
+
+    /// Rings the phones of the user who is to be the caller, who is no called user by that.
+    pub(crate) fn ring_own_phones(
+        &mut self,
+        user: &User,
+        shown: &CallerId,
+        turn: &mut Turn<'_>,
+    ) -> Result<AttemptId, Failure> {
+        let legs = self.dial_devices(user, shown, turn);
+        if legs.is_empty() {
+            return Err(Failure::Unreachable);
+        }
+        Ok(self.add_attempt(Goal::Caller, legs))
+    }
+
+    /// The leg that answered an attempt, which is over without an end of the leg.
+    pub(crate) fn take_answered(&mut self, id: AttemptId) -> Option<LegId> {
+        let index = self.attempts.iter().position(|attempt| attempt.id == id)?;
+        let leg = self.attempts.get(index)?.answered_by()?;
+        self.attempts.remove(index);
+        Some(leg)
     }
 
     fn ring_outside(&mut self, mut goal: Goal, turn: &mut Turn<'_>) -> Result<AttemptId, Failure> {
@@ -235,7 +252,7 @@ impl Core {
         attempt.state = State::Connected(leg);
         let user = match attempt.goal {
             Goal::User(user) => self.plan.user(user).map(|user| user.who.clone()),
-            Goal::Outside { .. } => None,
+            Goal::Caller | Goal::Outside { .. } => None,
         };
         self.record_as_users_want(user.as_ref());
         self.connect_caller(leg, turn);
@@ -472,12 +489,22 @@ impl Core {
         id
     }
 
+    fn dial_devices(&self, user: &User, shown: &CallerId, turn: &mut Turn<'_>) -> Vec<LegId> {
+        let devices = user.devices.iter().take(self.room_for_legs());
+        let targets = devices.map(|device| Target::Device {
+            username: Arc::clone(&device.username),
+        });
+        targets
+            .map(|target| self.dial(target, shown.clone(), turn))
+            .collect()
+    }
+
     fn dial(&self, target: Target, caller: CallerId, turn: &mut Turn<'_>) -> LegId {
         let leg = turn.open_leg(self.id);
         turn.push(Effect::Dial {
             call: self.id,
             leg,
-            for_leg: self.caller.leg,
+            for_leg: (self.caller.hears != Hears::Absent).then_some(self.caller.leg),
             target,
             caller,
         });
@@ -523,9 +550,7 @@ impl Core {
     fn drop_leg(&mut self, attempt: &mut Attempt, leg: LegId, turn: &mut Turn<'_>) {
         turn.forget_leg(leg);
         attempt.legs.retain(|other| *other != leg);
-        if self.caller.hears == Hears::EarlyMedia(leg) {
-            self.caller.hears = Hears::Nothing;
-        }
+        self.early_media_over(leg);
         if let Goal::Outside { trunk, .. } = &mut attempt.goal
             && let Some(trunk) = trunk.take()
         {

@@ -80,8 +80,13 @@ impl Call {
         self.core.open(turn);
         match refusal {
             Some(cause) => self.finish(cause, turn),
-            None => self.enter(self.place.node, turn),
+            None => self.enter_first(turn),
         }
+    }
+
+    /// Enters the first object.
+    pub(crate) fn enter_first(&mut self, turn: &mut Turn<'_>) -> Life {
+        self.enter(self.place.node, turn)
     }
 
     /// Takes in what one of its legs did.
@@ -163,12 +168,18 @@ impl Call {
         Life::Over
     }
 
-    /// Whether the caller was answered.
+    /// Whether what was called has answered.
     pub(crate) fn is_answered(&self) -> bool {
-        self.core.caller.hears == Hears::Answered
+        match &self.core.caller.user {
+            Some(user) => user.answered,
+            None => self.core.caller.hears == Hears::Answered,
+        }
     }
 
     fn tell(&mut self, moment: Moment, turn: &mut Turn<'_>) -> Life {
+        if self.core.caller.hears == Hears::Absent {
+            return self.without_caller(moment, turn);
+        }
         let step = self.ask_object(moment, turn);
         self.follow(step, turn)
     }

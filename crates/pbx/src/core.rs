@@ -39,8 +39,8 @@ pub(crate) struct Core {
 pub(crate) struct Caller {
     pub(crate) leg: LegId,
     pub(crate) hears: Hears,
-    /// What is played to it.
-    pub(crate) playing: Option<PlayId>,
+    /// What it hears once it is answered, until it is connected.
+    pub(crate) playing: Option<Playing>,
     pub(crate) last_play: PlayId,
     pub(crate) identity: Identity,
     pub(crate) name: Option<String>,
@@ -48,12 +48,16 @@ pub(crate) struct Caller {
     pub(crate) trunk: Option<Arc<str>>,
     /// Set when a user of the account calls: the story of this user's call.
     pub(crate) user: Option<CallingUser>,
+    /// The number shown outside, when this call has one of its own.
+    pub(crate) presents: Option<E164>,
 }
 
 /// What the caller was told so far. Only ever moves down this list, but for early media, which
 /// may change from one leg to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hears {
+    /// Nobody calls yet: the caller's own phones ring.
+    Absent,
     /// Nothing.
     Nothing,
     /// That it rings.
@@ -64,6 +68,17 @@ pub(crate) enum Hears {
     Answered,
     /// The caller is gone.
     Gone,
+}
+
+/// What a caller who is answered, and not connected yet, hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Playing {
+    /// What an object plays.
+    Sounds(PlayId),
+    /// That somebody is rung.
+    Ringback(PlayId),
+    /// What this leg sends before its answer.
+    EarlyMedia(LegId),
 }
 
 /// The caller's number.
@@ -115,6 +130,13 @@ impl Destination {
     }
 }
 
+impl Caller {
+    fn next_play(&mut self) -> PlayId {
+        self.last_play = self.last_play.next();
+        self.last_play
+    }
+}
+
 impl Core {
     /// The caller as a device of the account shows it: outside numbers with `+`, so that a phone
     /// in any country can call back.
@@ -134,7 +156,10 @@ impl Core {
     /// outside who is passed on.
     pub(crate) fn presented_number(&self) -> Option<E164> {
         match (&self.caller.user, &self.caller.identity) {
-            (Some(caller), _) => self.plan.presented_number(caller.user),
+            (Some(caller), _) => self
+                .caller
+                .presents
+                .or_else(|| self.plan.presented_number(caller.user)),
             (None, Identity::Number(number)) => Some(*number),
             (None, Identity::Withheld | Identity::Plain(_)) => None,
         }
@@ -155,7 +180,9 @@ impl Core {
 
     /// Tells the first facts and counts the call in.
     pub(crate) fn open(&self, turn: &mut Turn<'_>) {
-        turn.legs.insert(self.caller.leg, self.id);
+        if self.caller.hears != Hears::Absent {
+            turn.legs.insert(self.caller.leg, self.id);
+        }
         self.emit(
             Fact::Arrived {
                 direction: self.direction,
@@ -190,24 +217,59 @@ impl Core {
                 });
             }
             Hears::Answered if self.caller.playing.is_none() && !self.is_connected() => {
-                self.play(vec![Sound::Tone(Tone::Ringback)], Times::Forever, turn);
+                let play = self.caller.next_play();
+                self.caller.playing = Some(Playing::Ringback(play));
+                turn.push(Effect::Play {
+                    leg: self.caller.leg,
+                    play,
+                    sounds: vec![Sound::Tone(Tone::Ringback)],
+                    times: Times::Forever,
+                });
             }
-            Hears::Answered | Hears::Ringing | Hears::EarlyMedia(_) | Hears::Gone => {}
+            Hears::Absent
+            | Hears::Answered
+            | Hears::Ringing
+            | Hears::EarlyMedia(_)
+            | Hears::Gone => {}
         }
     }
 
-    /// The caller hears `from`, unless another leg was first and still sends.
+    /// The caller hears `from`, unless another leg was first and still sends, or an object speaks.
     pub(crate) fn early_media(&mut self, from: LegId, turn: &mut Turn<'_>) {
-        match self.caller.hears {
-            Hears::Answered | Hears::Gone => return,
-            Hears::EarlyMedia(other) if other == from || self.is_open(other) => return,
-            Hears::EarlyMedia(_) | Hears::Nothing | Hears::Ringing => {}
+        match (self.caller.hears, self.caller.playing) {
+            (Hears::Absent | Hears::Gone, _) | (Hears::Answered, Some(Playing::Sounds(_))) => {
+                return;
+            }
+            (Hears::EarlyMedia(other), _) | (Hears::Answered, Some(Playing::EarlyMedia(other)))
+                if other == from || self.is_open(other) =>
+            {
+                return;
+            }
+            (Hears::Answered, Some(Playing::Ringback(_) | Playing::EarlyMedia(_)) | None) => {
+                if self.is_connected() {
+                    return;
+                }
+                self.stop_playing(turn);
+                self.caller.playing = Some(Playing::EarlyMedia(from));
+            }
+            (Hears::EarlyMedia(_) | Hears::Nothing | Hears::Ringing, _) => {
+                self.caller.hears = Hears::EarlyMedia(from);
+            }
         }
-        self.caller.hears = Hears::EarlyMedia(from);
         turn.push(Effect::EarlyMedia {
             leg: self.caller.leg,
             from,
         });
+    }
+
+    /// What a leg sent before its answer is not heard any more.
+    pub(crate) fn early_media_over(&mut self, from: LegId) {
+        if self.caller.hears == Hears::EarlyMedia(from) {
+            self.caller.hears = Hears::Nothing;
+        }
+        if self.caller.playing == Some(Playing::EarlyMedia(from)) {
+            self.caller.playing = None;
+        }
     }
 
     /// The caller talks with `with`, and hears nothing else.
@@ -224,16 +286,19 @@ impl Core {
         self.record_connected(with, turn);
     }
 
-    /// The caller is answered by ourselves, once.
+    /// The caller is answered by ourselves, once. What it called has answered then.
     pub(crate) fn pick_up(&mut self, turn: &mut Turn<'_>) {
-        if matches!(self.caller.hears, Hears::Answered | Hears::Gone) {
-            return;
+        match self.caller.hears {
+            Hears::Gone => return,
+            Hears::Answered => {}
+            Hears::Absent | Hears::Nothing | Hears::Ringing | Hears::EarlyMedia(_) => {
+                self.caller.hears = Hears::Answered;
+                turn.push(Effect::PickUp {
+                    call: self.id,
+                    leg: self.caller.leg,
+                });
+            }
         }
-        self.caller.hears = Hears::Answered;
-        turn.push(Effect::PickUp {
-            call: self.id,
-            leg: self.caller.leg,
-        });
         self.tell_answered(turn);
     }
 
@@ -245,13 +310,12 @@ impl Core {
         turn: &mut Turn<'_>,
     ) -> PlayId {
         self.pick_up(turn);
-        let play = self.caller.last_play.next();
-        self.caller.last_play = play;
+        let play = self.caller.next_play();
         if self.caller.hears == Hears::Gone {
             return play;
         }
         sounds.truncate(MAX_SOUNDS_PER_PLAY);
-        self.caller.playing = Some(play);
+        self.caller.playing = Some(Playing::Sounds(play));
         turn.push(Effect::Play {
             leg: self.caller.leg,
             play,
@@ -263,20 +327,24 @@ impl Core {
 
     /// Ends what is played to the caller.
     pub(crate) fn stop_playing(&mut self, turn: &mut Turn<'_>) {
-        if self.caller.playing.take().is_some() {
-            turn.push(Effect::StopPlaying {
+        match self.caller.playing.take() {
+            Some(Playing::Sounds(_) | Playing::Ringback(_)) => turn.push(Effect::StopPlaying {
                 leg: self.caller.leg,
-            });
+            }),
+            // It ends with its leg, or becomes the conversation.
+            Some(Playing::EarlyMedia(_)) | None => {}
         }
     }
 
     /// The caller has heard all of a play. The end of one that was replaced is no news.
     pub(crate) fn played(&mut self, play: PlayId) -> Option<Moment> {
-        if self.caller.playing != Some(play) {
-            return None;
+        let ended = self.caller.playing.take_if(|playing| {
+            *playing == Playing::Sounds(play) || *playing == Playing::Ringback(play)
+        })?;
+        match ended {
+            Playing::Sounds(play) => Some(Moment::Played { play }),
+            Playing::Ringback(_) | Playing::EarlyMedia(_) => None,
         }
-        self.caller.playing = None;
-        Some(Moment::Played { play })
     }
 
     /// The caller's own story reaches its answer, once.
@@ -301,13 +369,13 @@ impl Core {
 
     /// The last words: the caller is hung up, the story told to its end, the floor left.
     pub(crate) fn close(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
-        if self.caller.hears != Hears::Gone {
+        if !matches!(self.caller.hears, Hears::Absent | Hears::Gone) {
             turn.push(Effect::HangUp {
                 leg: self.caller.leg,
                 cause: self.told_to_caller(cause),
             });
-            self.caller_gone(turn);
         }
+        self.caller_gone(turn);
         if let Some(trunk) = &self.caller.trunk {
             turn.floor.trunks().remove(trunk);
         }

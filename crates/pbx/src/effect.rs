@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, HangupCause};
 use crate::ids::{CallId, LegId};
+use crate::origination::Unplaced;
 use crate::recording::{RecordLimits, RecordingId, Voice};
 use crate::sound::{PlayId, Sound, Times};
 
@@ -19,8 +20,9 @@ pub enum Effect {
         call: CallId,
         /// The new leg.
         leg: LegId,
-        /// The leg whose media offer is passed on.
-        for_leg: LegId,
+        /// The leg whose media offer is passed on; `None`: the offer is ours, because the caller
+        /// is still to come.
+        for_leg: Option<LegId>,
         /// Whom to call.
         target: Target,
         /// Whom to show as the caller.
@@ -31,7 +33,7 @@ pub enum Effect {
         /// The caller's leg.
         leg: LegId,
     },
-    /// Let the caller hear `from`, which sends audio before its answer.
+    /// Let the caller, answered or not, hear `from`, which sends audio before its answer.
     EarlyMedia {
         /// The caller's leg.
         leg: LegId,
@@ -111,6 +113,11 @@ pub enum Effect {
     },
     /// Remember this.
     Emit(Event),
+    /// The answer to `Input::Originate`: the call that was begun, or why none was.
+    Originated {
+        /// Which call.
+        outcome: Result<CallId, Unplaced>,
+    },
 }
 
 /// Whom to call. Names, because a call keeps its plan while the account may have a newer one.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::HangupCause;
 use crate::ids::LegId;
+use crate::origination::Origination;
 use crate::recording::{RecordEnd, RecordingId};
 use crate::sound::PlayId;
 
@@ -26,6 +27,8 @@ pub enum Input {
         /// The caller's name as it came.
         caller_name: Option<String>,
     },
+    /// A program asks for a call. Ends in exactly one `Effect::Originated`.
+    Originate(Origination),
     /// An outgoing leg rings.
     Ringing {
         /// The outgoing leg.

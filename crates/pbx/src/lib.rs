@@ -28,6 +28,7 @@ mod hash;
 mod ids;
 mod input;
 mod network;
+mod origination;
 mod plan;
 mod recording;
 mod recordings;
@@ -43,6 +44,7 @@ pub use event::{
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin};
 pub use network::Network;
+pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{
     ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Limits, NumberFormat, Plan, Register,
     Transport, Trunk, TrunkIndex, User, UserIndex,

@@ -4,20 +4,24 @@
 //! control socket) comes through the inbox. Nothing in the loop waits for anybody: a queue that is
 //! full loses what may be lost and says so.
 
+mod core;
+mod gauges;
+mod message;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clock::Time;
-use engine::{Counts, Effect, Engine, Input, Load};
-use pbx::AccountId;
-use pbx::draft::Draft;
+use engine::{Engine, Input, Load};
 use rustix::event::{Timespec, epoll};
-use sip::{Destination, FlowId, Source, Transmit};
-use tokio::sync::OwnedSemaphorePermit;
+
+pub use gauges::Gauges;
+pub use message::{Asked, Message};
+
+use self::core::Core;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
@@ -32,49 +36,6 @@ use crate::sounds::Sounds;
 /// How many messages from other threads may wait. Beyond it a stream is closed and a new call has
 /// to be tried again.
 pub const INBOX_LIMIT: usize = 65_536;
-
-/// What other threads tell the loop.
-#[derive(Debug)]
-pub enum Message {
-    /// A whole message came over a stream.
-    Packet {
-        /// Where from.
-        source: Source,
-        /// The message.
-        bytes: Vec<u8>,
-        /// Given back when the message has been worked off: a stream gets only so many turns.
-        turn: OwnedSemaphorePermit,
-    },
-    /// A stream is closed.
-    FlowClosed(FlowId),
-    /// A stream could not be opened or written to.
-    SendFailed(Destination),
-    /// The media threads have news: it lies in their own queue.
-    MediaNews,
-    /// DNS answered.
-    Resolved {
-        /// The engine's token.
-        token: u64,
-        /// Addresses, best first; none when there are none.
-        addresses: Vec<std::net::SocketAddr>,
-        /// How long that holds.
-        valid: Duration,
-    },
-    /// A plan is in force from now on. The draft is what it was made from, for the record of inputs.
-    Apply {
-        /// What was written.
-        draft: Arc<Draft>,
-        /// What it means.
-        plan: Arc<pbx::Plan>,
-    },
-    /// An account is no more.
-    Remove(AccountId),
-    /// Take no new calls, wait for those in progress, then stop.
-    Stop {
-        /// The longest wait; calls that are left are hung up.
-        drain: Duration,
-    },
-}
 
 /// What the loop needs from the rest of the server.
 pub struct Parts {
@@ -105,33 +66,6 @@ pub struct Drive {
     messages: Sender<Message>,
     gauges: Arc<Gauges>,
     thread: JoinHandle<()>,
-}
-
-/// What the loop counts, for `/metrics` and `/readyz`.
-#[derive(Debug, Default)]
-pub struct Gauges {
-    /// Calls in progress.
-    pub calls: AtomicU64,
-    /// Legs.
-    pub legs: AtomicU64,
-    /// Registered contacts.
-    pub registrations: AtomicU64,
-    /// Server and client transactions.
-    pub transactions: AtomicU64,
-    /// Dialogs.
-    pub dialogs: AtomicU64,
-    /// Bound port pairs in stock.
-    pub ports_in_stock: AtomicU64,
-    /// Digests with a wrong password or unknown user, since the start.
-    pub refused_passwords: AtomicU64,
-    /// Steps that failed by a fault of ours, since the start.
-    pub faults: AtomicU64,
-    /// SIP messages received, since the start.
-    pub messages_received: AtomicU64,
-    /// SIP messages sent, since the start.
-    pub messages_sent: AtomicU64,
-    /// Datagrams the kernel did not take, since the start.
-    pub datagrams_dropped: AtomicU64,
 }
 
 /// Starts the loop's thread.
@@ -170,27 +104,6 @@ impl Drive {
             tracing::error!("the drive loop had panicked");
         }
     }
-}
-
-/// Effects on their way, and everything but the sockets.
-struct Core {
-    engine: Engine,
-    clock: Clock,
-    rtp: Arc<Rtp>,
-    streams: Streams,
-    ledger: Ledger,
-    dns: Dns,
-    runtime: tokio::runtime::Handle,
-    messages: Sender<Message>,
-    recorder: Option<Recorder>,
-    sounds: Sounds,
-    gauges: Arc<Gauges>,
-    /// What the present round has for the network, for the media threads and for the ledger. They
-    /// are told once a round, in this order: a thread that is woken would take our turn.
-    datagrams: Vec<Transmit>,
-    commands: Vec<media::Command>,
-    events: Vec<pbx::Event>,
-    shedding: bool,
 }
 
 struct Loop {
@@ -371,6 +284,7 @@ impl Loop {
                 }
                 Message::Apply { draft, plan } => self.core.apply(now, &draft, plan),
                 Message::Remove(account) => self.core.step(now, Input::Remove(account)),
+                Message::Originate(asked) => self.core.originate(now, asked),
                 Message::Stop { drain } => {
                     self.core.step(now, Input::Load(Load::Draining));
                     self.stopping = Some(Stopping {
@@ -443,147 +357,6 @@ impl Loop {
     }
 }
 
-impl Core {
-    /// Lets the engine take one input and does what it says.
-    fn step(&mut self, now: Time, input: Input<'_>) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.write(now, &input);
-        }
-        if matches!(input, Input::Packet { .. }) {
-            self.gauges
-                .messages_received
-                .fetch_add(1, Ordering::Relaxed);
-        }
-        let effects = self.engine.handle(now, input);
-        self.carry_out_all(now, effects);
-    }
-
-    fn carry_out_all(&mut self, now: Time, effects: Vec<Effect>) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.took(now, &effects);
-        }
-        for effect in effects {
-            self.carry_out(effect);
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Send(transmit) => {
-                self.gauges.messages_sent.fetch_add(1, Ordering::Relaxed);
-                if transmit.to.transport.is_reliable() {
-                    self.streams.send(transmit);
-                } else {
-                    self.datagrams.push(transmit);
-                }
-            }
-            Effect::Media(command) => self.commands.push(command),
-            Effect::Play(play) => self.commands.push(self.sounds.command(&play, &self.engine)),
-            Effect::Emit(event) => self.events.push(event),
-            Effect::Resolve {
-                token,
-                host,
-                port,
-                transport,
-            } => {
-                self.resolve(token, host, port, transport);
-            }
-            Effect::CloseCalls { account, at } => {
-                self.hand_over();
-                self.ledger.close_calls(account, at);
-            }
-        }
-    }
-
-    fn apply(&mut self, now: Time, draft: &Draft, plan: Arc<pbx::Plan>) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.write_draft(now, draft, &plan);
-        }
-        let effects = self.engine.handle(now, Input::Apply(plan));
-        self.carry_out_all(now, effects);
-    }
-
-    fn hand_over(&mut self) {
-        for command in self.commands.drain(..) {
-            if let Err(error) = self.rtp.send(command) {
-                tracing::error!(%error, "a media command was lost");
-            }
-        }
-        if !self.events.is_empty() {
-            let lost = self.ledger.push(self.events.drain(..));
-            if lost > 0 {
-                tracing::error!(lost, "events were lost: the ledger's queue is full");
-            }
-        }
-    }
-
-    /// Asks DNS; the answer comes through the inbox, an empty one if need be.
-    fn resolve(&self, token: u64, host: Arc<str>, port: Option<u16>, transport: sip::Transport) {
-        let (dns, messages) = (self.dns.clone(), self.messages.clone());
-        self.runtime.spawn(async move {
-            let (addresses, valid) = match dns.sip(&host, port, transport).await {
-                Ok(answer) => (answer.addresses, answer.ttl),
-                Err(error) => {
-                    tracing::warn!(%error, "a trunk's host was not found");
-                    (Vec::new(), Duration::ZERO)
-                }
-            };
-            if messages.send(Message::Resolved { token, addresses, valid }).is_err() {
-                tracing::error!(%host, "an answer of DNS was lost: the drive loop is too far behind");
-            }
-        });
-    }
-
-    fn media_news(&mut self, now: Time) {
-        let mut events = Vec::new();
-        self.rtp.drain_events(&mut events);
-        for event in events {
-            self.step(now, Input::Media(event));
-        }
-    }
-
-    /// New calls are turned away while events are not written fast enough, so that those of calls
-    /// in progress always find room.
-    fn shed_or_not(&mut self, now: Time) {
-        let fill = self.ledger.fill();
-        let shedding = if self.shedding {
-            fill > OPEN_BELOW
-        } else {
-            fill > SHED_ABOVE
-        };
-        if shedding != self.shedding {
-            self.shedding = shedding;
-            let load = if shedding { Load::Shedding } else { Load::Open };
-            tracing::warn!(
-                ?load,
-                fill,
-                "the ledger's channel decides whether new calls are taken"
-            );
-            self.step(now, Input::Load(load));
-        }
-    }
-}
-
-impl Gauges {
-    fn set(&self, counts: &Counts, dropped: u64) {
-        let set = |gauge: &AtomicU64, value: usize| gauge.store(value as u64, Ordering::Relaxed);
-        set(&self.calls, counts.calls);
-        set(&self.legs, counts.legs);
-        set(&self.registrations, counts.registrations);
-        let user_agent = counts.user_agent;
-        set(
-            &self.transactions,
-            user_agent.server_transactions + user_agent.client_transactions,
-        );
-        set(&self.dialogs, user_agent.dialogs);
-        set(&self.ports_in_stock, counts.ports_in_stock);
-        self.refused_passwords
-            .store(counts.refused_passwords, Ordering::Relaxed);
-        self.faults.store(counts.faults, Ordering::Relaxed);
-        self.datagrams_dropped.store(dropped, Ordering::Relaxed);
-    }
-}
-
 const INBOX_TOKEN: u64 = u64::MAX;
 /// Batches read from one port before others have their turn.
 const BATCHES_PER_ROUND: usize = 8;
@@ -595,6 +368,3 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 /// How long answers to our last BYEs are waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Parts of the ledger's channel at which calls are turned away, and taken again.
-const SHED_ABOVE: f32 = crate::ledger::CROWDED;
-const OPEN_BELOW: f32 = 0.50;

@@ -190,6 +190,7 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
             | Entry::Resolved { .. }
             | Entry::Apply { .. }
             | Entry::Remove { .. }
+            | Entry::Originate { .. }
             | Entry::Load { .. }
             | Entry::HangUpAll
             | Entry::Wake => {
@@ -273,6 +274,10 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             valid: Duration::from_millis(valid_ms),
         },
         Entry::Remove { account } => Input::Remove(AccountId(account)),
+        Entry::Originate { account, asked } => Input::Originate {
+            account: AccountId(account),
+            asked,
+        },
         Entry::Load { load } => Input::Load(load.into()),
         Entry::HangUpAll => Input::HangUpAll,
         Entry::Wake => Input::Wake,
@@ -386,6 +391,10 @@ enum Entry {
     Remove {
         account: u32,
     },
+    Originate {
+        account: u32,
+        asked: pbx::Origination,
+    },
     Load {
         load: LoadName,
     },
@@ -422,6 +431,10 @@ impl Entry {
             },
             Input::Apply(_) => return None,
             Input::Remove(account) => Self::Remove { account: account.0 },
+            Input::Originate { account, asked } => Self::Originate {
+                account: account.0,
+                asked: asked.clone(),
+            },
             Input::Load(load) => Self::Load {
                 load: (*load).into(),
             },

@@ -95,7 +95,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     };
     let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
     observe::drive(&common.metrics, &drive.gauges());
-    let (http, api) = common.answer(settings, stopped)?;
+    let (http, api) = common.answer(settings, drive.messages(), stopped)?;
     let listening = Listening {
         sip_udp,
         sip_tcp,
@@ -234,6 +234,7 @@ impl Common {
     fn answer(
         &self,
         settings: &Settings,
+        drive: inbox::Sender<Message>,
         stopped: watch::Receiver<()>,
     ) -> anyhow::Result<(SocketAddr, tokio::task::JoinHandle<()>)> {
         let address = settings.http.listen;
@@ -248,6 +249,7 @@ impl Common {
             reader: self.reader.clone(),
             readiness: self.readiness.clone(),
             metrics: Arc::clone(&self.metrics),
+            drive,
         };
         let router = api::router(parts, &settings.http);
         let serve = api::serve::serve(listener, router, Arc::clone(&self.metrics), stopped);

@@ -113,7 +113,8 @@ impl Office {
             | Effect::ResumeRecording { .. }
             | Effect::StopRecording { .. }
             | Effect::HangUp { .. }
-            | Effect::Emit(_) => None,
+            | Effect::Emit(_)
+            | Effect::Originated { .. } => None,
         });
         let Some(leg) = device else { return };
         self.tell(Input::Ringing { leg });

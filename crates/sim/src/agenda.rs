@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clock::Time;
 use media::MediaEvent;
+use pbx::{AccountId, Origination};
 use sip::{Destination, FlowId};
 
 use crate::network::Packet;
@@ -33,6 +34,8 @@ pub(crate) enum Happening {
         addresses: Vec<SocketAddr>,
         valid: Duration,
     },
+    /// A program asks for a call.
+    Asks(AccountId, Origination),
     /// The operator does something.
     Operator(Intervention),
     /// Everybody who talks is listened to: does the audio go where it should?

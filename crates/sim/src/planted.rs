@@ -171,7 +171,10 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
             vec![Effect::Send(transmit)]
         }
         Effect::Play(_) if bug == Planted::NothingPlayed => Vec::new(),
-        other @ (Effect::Play(_) | Effect::Resolve { .. } | Effect::CloseCalls { .. }) => {
+        other @ (Effect::Play(_)
+        | Effect::Originated { .. }
+        | Effect::Resolve { .. }
+        | Effect::CloseCalls { .. }) => {
             vec![other]
         }
     }

@@ -186,6 +186,8 @@ impl Desk {
                 format!("hang up {}: {}", self.name(*leg), cause.name())
             }
             Effect::Emit(event) => said(&event.fact),
+            Effect::Originated { outcome: Ok(_) } => "begun".to_owned(),
+            Effect::Originated { outcome: Err(why) } => format!("not begun: {why:?}"),
         };
         self.ladder.push(line);
     }
@@ -262,6 +264,7 @@ const NUMBER: &str = "61298765432";
 mod answering;
 mod bounds;
 mod caller_filter;
+mod click_to_call;
 mod external_number;
 mod menus;
 mod outbound;

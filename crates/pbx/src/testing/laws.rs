@@ -45,6 +45,8 @@ enum Leg {
     },
     /// We dialled it, and whether it answered.
     Called { answered: bool, call: CallId },
+    /// We dialled it to be the caller, which it is once it has answered.
+    Summoned { answered: bool, call: CallId },
 }
 
 /// What was told of a call that has not ended.
@@ -123,7 +125,9 @@ impl Laws {
                 );
             }
             Input::Answered { leg } => {
-                if let Some(Leg::Called { answered, .. }) = self.legs.get_mut(leg) {
+                if let Some(Leg::Called { answered, .. } | Leg::Summoned { answered, .. }) =
+                    self.legs.get_mut(leg)
+                {
                     *answered = true;
                 }
             }
@@ -132,6 +136,7 @@ impl Laws {
             }
             Input::Failed { leg, .. } | Input::HungUp { leg, .. } => self.leg_over(*leg),
             Input::Incoming { .. }
+            | Input::Originate(_)
             | Input::Ringing { .. }
             | Input::Progress { .. }
             | Input::Digit { .. }
@@ -194,20 +199,14 @@ impl Laws {
                 })
             }
             Effect::EarlyMedia { leg, from } => {
-                let caller = self.legs.get(leg);
-                let fits = matches!(
-                    caller,
-                    Some(Leg::Caller {
-                        answered: false,
-                        ..
-                    })
-                ) && matches!(
-                    self.legs.get(from),
-                    Some(Leg::Called {
-                        answered: false,
-                        ..
-                    })
-                );
+                let fits = self.is_caller(*leg)
+                    && matches!(
+                        self.legs.get(from),
+                        Some(Leg::Called {
+                            answered: false,
+                            ..
+                        })
+                    );
                 law(fits, || {
                     "early media go from a ringing leg to a waiting caller".to_owned()
                 })
@@ -236,26 +235,41 @@ impl Laws {
                 Ok(())
             }
             Effect::Emit(event) => self.event(event),
+            Effect::Originated { outcome } => law(
+                outcome.is_err() || outcome.is_ok_and(|call| !self.is_told(call)),
+                || "a program hears of its call before anybody".to_owned(),
+            ),
         }
     }
 
-    fn dial(&mut self, call: CallId, leg: LegId, for_leg: LegId) -> Verdict {
+    fn is_told(&self, call: CallId) -> bool {
+        self.calls.contains_key(&call) || self.ended_calls.contains(&call)
+    }
+
+    /// Whether somebody calls by that leg.
+    fn is_caller(&self, leg: LegId) -> bool {
+        matches!(
+            self.legs.get(&leg),
+            Some(Leg::Caller { .. } | Leg::Summoned { answered: true, .. })
+        )
+    }
+
+    fn dial(&mut self, call: CallId, leg: LegId, for_leg: Option<LegId>) -> Verdict {
         law(!self.is_known(leg), || "a dialled leg is new".to_owned())?;
-        law(
-            matches!(self.legs.get(&for_leg), Some(Leg::Caller { .. })),
-            || "it is dialled for a caller who is there".to_owned(),
-        )?;
-        self.legs.insert(
-            leg,
-            Leg::Called {
-                answered: false,
-                call,
-            },
-        );
+        law(for_leg.is_none_or(|caller| self.is_caller(caller)), || {
+            "it is dialled for a caller who is there".to_owned()
+        })?;
+        let answered = false;
+        let dialled = match for_leg {
+            Some(_) => Leg::Called { answered, call },
+            None => Leg::Summoned { answered, call },
+        };
+        self.legs.insert(leg, dialled);
         let open = self
             .legs
             .values()
             .filter(|leg| is_called_by(leg, call))
+            .filter(|leg| !matches!(leg, Leg::Summoned { answered: true, .. }))
             .count();
         law(open <= MAX_OPEN_LEGS, || format!("a call has {open} legs"))
     }
@@ -290,6 +304,7 @@ impl Laws {
                 *answered = true;
                 Ok(())
             }
+            Some(Leg::Summoned { answered: true, .. }) => Ok(()),
             Some(_) | None => Err("a caller is connected while there".to_owned()),
         }
     }
@@ -297,7 +312,11 @@ impl Laws {
     fn play(&mut self, leg: LegId, play: PlayId) -> Verdict {
         let answered = matches!(
             self.legs.get(&leg),
-            Some(Leg::Caller { answered: true, .. } | Leg::Called { answered: true, .. })
+            Some(
+                Leg::Caller { answered: true, .. }
+                    | Leg::Called { answered: true, .. }
+                    | Leg::Summoned { answered: true, .. }
+            )
         );
         law(answered && !self.connected.contains(&leg), || {
             "sounds are played to who was answered or has, is there and not connected".to_owned()
@@ -313,7 +332,11 @@ impl Laws {
         })?;
         let answered = matches!(
             self.legs.get(&leg),
-            Some(Leg::Caller { answered: true, .. } | Leg::Called { answered: true, .. })
+            Some(
+                Leg::Caller { answered: true, .. }
+                    | Leg::Called { answered: true, .. }
+                    | Leg::Summoned { answered: true, .. }
+            )
         );
         law(answered, || {
             "who is recorded was answered, or answered".to_owned()
@@ -399,7 +422,7 @@ impl Laws {
 }
 
 fn is_called_by(leg: &Leg, wanted: CallId) -> bool {
-    matches!(leg, Leg::Called { call, .. } if *call == wanted)
+    matches!(leg, Leg::Called { call, .. } | Leg::Summoned { call, .. } if *call == wanted)
 }
 
 impl Told {

@@ -14,6 +14,7 @@ use crate::effect::Effect;
 use crate::event::HangupCause;
 use crate::ids::{AccountId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin};
+use crate::origination::Origination;
 use crate::plan::Plan;
 use crate::recording::{RecordEnd, RecordingId};
 use crate::sound::PlayId;
@@ -117,7 +118,8 @@ struct Walker<'a> {
 impl Walker<'_> {
     fn step(&mut self, step: u32) -> Result<(), String> {
         match self.random.between(0, 99) {
-            0..=19 => self.call(),
+            0..=16 => self.call(),
+            17..=19 => self.originate(),
             20..=74 => self.leg(),
             75..=92 => self.time(),
             93..=95 => self.give(Input::Wake),
@@ -150,6 +152,23 @@ impl Walker<'_> {
             caller_name: self.random.percent(50).then(|| "Somebody".to_owned()),
         };
         self.give(input)
+    }
+
+    /// A program asks for a call, at times for one that cannot be.
+    fn originate(&mut self) -> Result<(), String> {
+        let users: Vec<Arc<str>> = self.plan.internal_numbers.keys().cloned().collect();
+        let user = self.random.pick(&users).filter(|_| self.random.percent(90));
+        let caller_id = match self.random.between(0, 9) {
+            0 => Some("+61299999999".to_owned()),
+            1..=3 => Some(self.called()),
+            _ => None,
+        };
+        let asked = Origination {
+            user: user.map_or_else(|| "nobody".to_owned(), ToString::to_string),
+            number: self.called(),
+            caller_id,
+        };
+        self.give(Input::Originate(asked))
     }
 
     fn origin(&mut self) -> Origin {

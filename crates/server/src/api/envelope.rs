@@ -7,6 +7,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+/// When a call that could not begin may be asked for again.
+const CALL_PAUSE: Duration = Duration::from_secs(5);
+
 /// The answer that went well. `code` is 200 and the HTTP status exactly 200: clients compare both.
 #[derive(Serialize)]
 pub(super) struct Success<T> {
@@ -68,6 +71,28 @@ impl ApiError {
     /// A field that breaks its rule.
     pub(super) fn field(name: &str, rule: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{name} {rule}"))
+    }
+
+    /// A body that cannot be read: what is wrong, and where.
+    pub(super) fn body(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, what)
+    }
+
+    /// What cannot be done as things are.
+    pub(super) fn conflict(why: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, why)
+    }
+
+    /// The server is too busy for a new call, or about to stop.
+    pub(super) fn no_new_calls() -> Self {
+        let error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "No new calls are taken at the moment, try again later",
+        );
+        Self {
+            retry_after: Some(CALL_PAUSE),
+            ..error
+        }
     }
 
     /// A path that leads nowhere.

@@ -3,8 +3,10 @@
 //! Only here and in `hooks::payload` is JSON defined that the outside sees.
 
 mod auth;
+mod call_to_number;
 mod cursor;
 mod envelope;
+mod form;
 mod group_calls;
 mod health;
 mod limit;
@@ -21,11 +23,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use store::Reader;
 
 use crate::clock::Clock;
 use crate::directory::Live;
+use crate::drive::Message;
+use crate::inbox::Sender;
 use crate::metrics::Metrics;
 use crate::net::cidr::Cidr;
 use crate::ready::Readiness;
@@ -49,6 +53,7 @@ pub struct Api {
     trusted_proxies: Vec<Cidr>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+    drive: Sender<Message>,
 }
 
 /// What the rest of the server gives to the API.
@@ -63,6 +68,8 @@ pub struct Parts {
     pub readiness: Readiness,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who begins calls.
+    pub drive: Sender<Message>,
 }
 
 /// Every route of the server.
@@ -76,6 +83,7 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
         trusted_proxies: settings.trusted_proxies.clone(),
         readiness: parts.readiness,
         metrics: parts.metrics,
+        drive: parts.drive,
     });
     let mut integration = Router::new();
     for (_, path, handler) in routes() {
@@ -92,7 +100,7 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
 }
 
 /// The routes of the integration API. None is for those without a key, and a test asks each of them.
-fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 3] {
+fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 4] {
     [
         (Method::GET, UserCalls::PATH, get(list::<UserCalls>)),
         (Method::GET, QueueCalls::PATH, get(list::<QueueCalls>)),
@@ -100,6 +108,11 @@ fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 3] {
             Method::GET,
             RingGroupCalls::PATH,
             get(list::<RingGroupCalls>),
+        ),
+        (
+            Method::POST,
+            call_to_number::PATH,
+            post(call_to_number::place),
         ),
     ]
 }

@@ -30,6 +30,7 @@ const DAY_MS: u64 = 86_400_000;
 struct Server {
     router: Router,
     writer: Writer,
+    inbox: crate::inbox::Inbox<Message>,
     _folder: tempfile::TempDir,
 }
 
@@ -56,14 +57,17 @@ fn server(http: &Http) -> Server {
         draft("acme", KEY, &["203.0.113.7"]).compile(AccountId(1), 1),
         draft("other", OTHER_KEY, &[]).compile(AccountId(2), 1),
     ];
+    let (drive, inbox) = crate::inbox::channel(1).unwrap();
     let parts = Parts {
         clock: Clock::start(),
         accounts: Live::new(Directory::new(plans.map(|plan| Arc::new(plan.unwrap())))),
         reader: Reader::open(&path, 2).unwrap(),
         readiness: Readiness::default(),
         metrics: Arc::default(),
+        drive,
     };
     Server {
+        inbox,
         router: router(parts, http),
         writer,
         _folder: folder,
@@ -145,6 +149,8 @@ fn product<'a, A, B>(one: &'a [A], other: &'a [B]) -> impl Iterator<Item = (&'a 
     one.iter()
         .flat_map(move |a| other.iter().map(move |b| (a, b)))
 }
+
+mod calls;
 
 /// Real ids have 16 digits; these start there and count up.
 fn id(index: u64) -> u64 {

@@ -99,6 +99,7 @@ fn what_is_wrong_is_named() {
         method: "POST",
         target: PATH,
         headers: &[("token", KEY)],
+        body: "",
     };
     let post = request.send(stage.server.listening().http);
     assert_eq!(post.status, 405);

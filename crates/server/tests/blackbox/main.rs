@@ -9,6 +9,7 @@ mod common;
 mod accounts;
 mod api;
 mod audio;
+mod click;
 mod inbound;
 mod internal;
 mod kept;

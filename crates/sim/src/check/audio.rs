@@ -89,7 +89,10 @@ impl World {
         let found = self.shell.path(talker.path);
         let is_alone =
             found.is_none_or(|path| path.is_alone() && self.now - path.changed_at > slack);
-        Broken::unless(!talks || !is_alone, || {
+        // Whoever picked up a program's call waits for the number to answer.
+        let waits = self.summoned.contains(&talker.path)
+            && found.is_some_and(|path| path.bridges.is_empty());
+        Broken::unless(!talks || !is_alone || waits, || {
             let Talker { party, belief, .. } = talker;
             format!("{} talks with nobody: {belief:?} at {found:?}", party.name)
         })

@@ -1,6 +1,7 @@
 //! What made the node take a step, as far as the rules want to know.
 
 use media::PathId;
+use pbx::Origination;
 use sip::{Framing, Message, Method};
 
 use crate::party::{PartyId, call_id_of};
@@ -16,6 +17,8 @@ pub(crate) enum Cause {
         code: Option<u16>,
         call_id: String,
     },
+    /// A program asked for a call.
+    Asked(Origination),
     /// A media path has reported.
     Closed(PathId),
     /// Anything else.
@@ -45,7 +48,7 @@ impl Cause {
                 code: None,
                 call_id,
             } => Some((*from, call_id)),
-            Self::Message { .. } | Self::Closed(_) | Self::Other => None,
+            Self::Message { .. } | Self::Asked(_) | Self::Closed(_) | Self::Other => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a call should be told as, by what was dialled and by whom.
 
 use pbx::number::Dialled;
-use pbx::{Direction, NumberFormat, Plan};
+use pbx::{Direction, NumberFormat, Origination, Plan};
 
 use crate::party::{Party, Role, Side};
 
@@ -23,6 +23,27 @@ impl Expected {
             Role::Phone(phone) => of_phone(plan, &phone.username, dialled),
             Role::Carrier(_) => of_carrier(plan, dialled, caller.as_deref()),
         }
+    }
+}
+
+impl Expected {
+    /// What a program's call should be told as: as if the user had dialled it.
+    pub(crate) fn of_asked(plan: &Plan, asked: &Origination) -> Option<Self> {
+        let (_, user) = plan.user_by_number(&asked.user)?;
+        let device = user.devices.first()?;
+        let expected = of_phone(plan, &device.username, &asked.number)?;
+        let shown = asked
+            .caller_id
+            .as_deref()
+            .map(|shown| shown.trim_start_matches('+').to_owned());
+        let caller_id = match expected.direction {
+            Direction::Outbound => shown.or(expected.caller_id),
+            Direction::Internal | Direction::Inbound => expected.caller_id,
+        };
+        Some(Self {
+            caller_id,
+            ..expected
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules: what holds after every step ([`Story`], [`Wire`], [`Audio`]), and what the node's
 //! record must have in common with what the parties saw ([`truth`]).
 
+mod asked;
 mod audio;
 mod cause;
 mod expected;

@@ -8,7 +8,7 @@ use clock::Time;
 use media::PathId;
 use pbx::draft::Draft;
 use pbx::testing::Laws;
-use pbx::{AccountId, CallId, Effect, Event, Fact, LegId, Plan};
+use pbx::{AccountId, CallId, Effect, Event, Fact, LegId, Origination, Plan};
 use serde_json::Value;
 
 use super::Cause;
@@ -40,6 +40,8 @@ pub(crate) struct Story {
 pub(crate) struct Told {
     /// The plan the call began under.
     pub(crate) plan: Option<Arc<Plan>>,
+    /// What a program asked for, if one did.
+    pub(crate) asked: Option<Origination>,
     /// Whose INVITE it was.
     pub(crate) caller: Option<(PartyId, String)>,
     pub(crate) events: Vec<Event>,
@@ -176,14 +178,22 @@ impl Story {
         plan: Option<Arc<Plan>>,
         cause: &Cause,
     ) -> Result<(), String> {
-        let (party, call_id) = cause.caller().ok_or("it comes from no INVITE")?;
-        let caller = (party, call_id.to_owned());
-        if !self.arrived.insert(caller.clone()) {
+        let (asked, caller) = match cause {
+            Cause::Asked(asked) => (Some(asked.clone()), None),
+            Cause::Message { .. } | Cause::Closed(_) | Cause::Other => {
+                let (party, call_id) = cause.caller().ok_or("it comes from no INVITE")?;
+                (None, Some((party, call_id.to_owned())))
+            }
+        };
+        if let Some(caller) = &caller
+            && !self.arrived.insert(caller.clone())
+        {
             return Err("one INVITE makes two calls".to_owned());
         }
         let told = Told {
             plan,
-            caller: Some(caller),
+            asked,
+            caller,
             events: Vec::new(),
             legs: Vec::new(),
             ringing: BTreeMap::new(),

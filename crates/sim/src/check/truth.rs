@@ -9,6 +9,7 @@ use media::PathId;
 use pbx::cdr::{Change, Fold, Side as RowSide, UserCall};
 use pbx::{CallId, Direction, Fact, HangupCause};
 
+use super::asked::AskedCase;
 use super::expected::Expected;
 use super::{LegTold, Told};
 use crate::Broken;
@@ -21,9 +22,9 @@ const INVITE_LIVES: Duration = Duration::from_secs(16);
 
 /// A party's belief about one of its calls.
 #[derive(Clone, Copy)]
-struct Witness<'a> {
-    party: &'a Party,
-    belief: &'a Belief,
+pub(super) struct Witness<'a> {
+    pub(super) party: &'a Party,
+    pub(super) belief: &'a Belief,
 }
 
 /// Everything that is known of one call.
@@ -55,8 +56,21 @@ impl World {
         for (id, told) in self.story.calls() {
             let say = |broken: String| Broken::new(format!("call {id}: {broken}"));
             accounted.extend(told.legs.iter().map(|leg| (leg.path, id)));
-            let case = self.case(told, &by_path).map_err(say)?;
-            case.check().map_err(say)?;
+            let checked = match &told.asked {
+                Some(asked) => {
+                    let by_path = &by_path;
+                    let world = self;
+                    AskedCase {
+                        world,
+                        told,
+                        asked,
+                        by_path,
+                    }
+                    .check()
+                }
+                None => self.case(told, &by_path).and_then(|case| case.check()),
+            };
+            checked.map_err(say)?;
         }
         witnesses().try_for_each(|witness| self.is_accounted(witness, &accounted))
     }
@@ -423,25 +437,10 @@ impl<'a> Case<'a> {
         }
         for leg in self.called_legs() {
             for witness in self.at(leg.path) {
-                self.called_is_over(witness, at)?;
+                called_is_over(self.world, witness, at)?;
             }
         }
         Ok(())
-    }
-
-    fn called_is_over(&self, witness: Witness<'_>, at: Time) -> Result<(), String> {
-        let end = witness.belief.end();
-        let story = &self.world.story;
-        let by = witness.belief.began + INVITE_LIVES;
-        let is_excused =
-            !story.was_steady(witness.party.id) || !story.has_heard_of(&witness.belief.call_id, by);
-        match end {
-            Some((until, _)) if until <= at + self.slack() || is_excused => Ok(()),
-            _ => Err(format!(
-                "it ends at {at}, {} still thinks otherwise: {end:?}",
-                witness.party.name
-            )),
-        }
     }
 
     /// The caller was told why.
@@ -467,7 +466,23 @@ impl<'a> Case<'a> {
     }
 }
 
-fn rows_of(told: &Told) -> Vec<UserCall> {
+/// When the call is over, everybody who was called knows.
+pub(super) fn called_is_over(world: &World, witness: Witness<'_>, at: Time) -> Result<(), String> {
+    let end = witness.belief.end();
+    let story = &world.story;
+    let by = witness.belief.began + INVITE_LIVES;
+    let is_excused =
+        !story.was_steady(witness.party.id) || !story.has_heard_of(&witness.belief.call_id, by);
+    match end {
+        Some((until, _)) if until <= at + world.weather.slack() || is_excused => Ok(()),
+        _ => Err(format!(
+            "it ends at {at}, {} still thinks otherwise: {end:?}",
+            witness.party.name
+        )),
+    }
+}
+
+pub(super) fn rows_of(told: &Told) -> Vec<UserCall> {
     let mut fold = Fold::new();
     let changes = told.events.iter().flat_map(|event| fold.apply(event));
     let rows = changes.filter_map(|change| match change {
@@ -477,7 +492,11 @@ fn rows_of(told: &Told) -> Vec<UserCall> {
     rows.collect()
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, told: &T, seen: &T) -> Result<(), String> {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    told: &T,
+    seen: &T,
+) -> Result<(), String> {
     if told == seen {
         return Ok(());
     }

@@ -67,6 +67,7 @@ impl RecordedInput {
             | Input::SendFailed(_)
             | Input::Resolved { .. }
             | Input::Remove(_)
+            | Input::Originate { .. }
             | Input::Load(_)
             | Input::HangUpAll => None,
         }
@@ -96,6 +97,9 @@ impl World {
             .iter()
             .any(|effect| matches!(effect, Effect::Play(_)));
         self.story.may_pick_up(plays);
+        if let Cause::Asked(_) = cause {
+            self.summons(&effects);
+        }
         for effect in self.planter.spoil(effects, &self.shell) {
             self.note(&effect);
             self.carry_out(effect, cause)?;
@@ -131,6 +135,8 @@ impl World {
                 }
                 Ok(())
             }
+            // What was begun is told in events.
+            Effect::Originated { .. } => Ok(()),
             Effect::Emit(event) => {
                 self.ladder.event(self.now, &event);
                 let plan = self.engine.plan(event.account).cloned();
@@ -333,6 +339,7 @@ impl World {
             Effect::Media(_)
             | Effect::Play(_)
             | Effect::Emit(_)
+            | Effect::Originated { .. }
             | Effect::Resolve { .. }
             | Effect::CloseCalls { .. } => put(format!("{effect:?}").as_bytes()),
         }

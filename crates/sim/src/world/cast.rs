@@ -60,6 +60,7 @@ impl World {
         for party in parties {
             self.plan_day(party, length);
         }
+        self.plan_asks(length);
         self.plan_operator(length);
         let ticks = u64::try_from(length.as_millis()).unwrap_or_default() / LISTEN_EVERY_MS;
         for tick in 1..ticks + 120 {

@@ -3,19 +3,20 @@
 //! One loop takes whatever comes first: what is on the agenda, the node's deadline, a party's.
 //! Everything the node does is looked at before it is carried out.
 
+mod asks;
 mod carry;
 mod cast;
 mod operator;
 mod rest;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Time;
 use engine::{Engine, Input, Settings};
-use media::MediaEvent;
+use media::{MediaEvent, PathId};
 use pbx::Plan;
 use pbx::draft::Draft;
 use sip::{Contacts, FlowId, Limits, RegistrarLimits, Source, Transport, UaConfig};
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) intervened: bool,
     /// Nobody begins anything new any more.
     pub(crate) is_closing: bool,
+    /// Paths of phones that a program's call has rung.
+    pub(crate) summoned: BTreeSet<PathId>,
     wire: Wire,
     planter: Planter,
     by_address: BTreeMap<SocketAddr, PartyId>,
@@ -112,6 +115,7 @@ impl World {
             is_short_of_ports: ground.port_pairs < PLENTY,
             intervened: false,
             is_closing: false,
+            summoned: BTreeSet::new(),
             wire: Wire::default(),
             planter: Planter::new(ground.planted),
             by_address: BTreeMap::new(),
@@ -201,6 +205,7 @@ impl World {
                 };
                 self.node(input, &Cause::Other)
             }
+            Happening::Asks(account, asked) => self.asks(account, asked),
             Happening::Operator(intervention) => self.intervene(intervention),
             Happening::Listen => {
                 self.refill_ports();

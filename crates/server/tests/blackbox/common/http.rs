@@ -38,6 +38,7 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
     pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a str,
 }
 
 impl Request<'_> {
@@ -53,7 +54,11 @@ impl Request<'_> {
                 .iter()
                 .flat_map(|(name, value)| [name, ": ", value, "\r\n"]),
         );
-        text += "Connection: close\r\nContent-Length: 0\r\n\r\n";
+        let length = self.body.len().to_string();
+        for piece in ["Connection: close\r\nContent-Length: ", &length, "\r\n\r\n"] {
+            text += piece;
+        }
+        text += self.body;
         stream.write_all(text.as_bytes()).expect("the API reads");
         let mut bytes = Vec::new();
         stream
@@ -70,6 +75,7 @@ pub(crate) fn get(server: SocketAddr, target: &str, headers: &[(&str, &str)]) ->
         method: "GET",
         target,
         headers,
+        body: "",
     }
     .send(server)
 }

@@ -211,6 +211,18 @@ impl Server {
         http::get(self.listening().http, target, &[("token", KEY)])
     }
 
+    /// A POST with the account's key.
+    pub(crate) fn post(&self, target: &str, content_type: &str, body: &str) -> http::Answer {
+        let headers = &[("token", KEY), ("content-type", content_type)];
+        let request = http::Request {
+            method: "POST",
+            target,
+            headers,
+            body,
+        };
+        request.send(self.listening().http)
+    }
+
     /// The rows of `get-user-calls`, each checked against the contract.
     pub(crate) fn user_calls(&self, query: &str) -> Vec<Value> {
         let answer = self.get(&format!("/api/integration/v2/get-user-calls?{query}"));

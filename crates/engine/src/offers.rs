@@ -1,0 +1,292 @@
+//! Changes of a session that goes on: what one side offers is decided by the other (RFC 3264 §8).
+
+use clock::Time;
+use media::{Description, offer_again};
+use pbx::LegId;
+use sip::{DialogId, Withdrawal};
+
+use crate::Engine;
+use crate::legs::{Asked, Leg, Role, Standing, State};
+
+impl Engine {
+    /// A peer offers a changed session: hold, resume, another address or codec. Its other leg
+    /// decides; a mere refresh is answered at once.
+    pub(crate) fn offered(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) {
+        let outputs = match self.pass_offer_on(now, dialog, sdp) {
+            Passed::On => return,
+            Passed::Known(answer) => self.ua.answer(now, dialog, answer),
+            Passed::Refused(code) => self.ua.refuse(now, dialog, code),
+        };
+        self.carry_out(outputs);
+    }
+
+    fn pass_offer_on(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) -> Passed {
+        let Ok(offer) = Description::parse(sdp) else {
+            return Passed::Refused(NOT_ACCEPTABLE_HERE);
+        };
+        let Some((id, leg)) = self.leg_of(dialog) else {
+            return Passed::Refused(NOT_ACCEPTABLE_HERE);
+        };
+        if leg.media.theirs.as_ref() == Some(&offer)
+            && let Some(ours) = &leg.media.ours
+        {
+            return Passed::Known(ours.clone());
+        }
+        let Some(other) = leg.other else {
+            return match self.answer_alone(id, &offer) {
+                Some(answer) => Passed::Known(answer),
+                None => Passed::Refused(NOT_ACCEPTABLE_HERE),
+            };
+        };
+        // It has been asked itself: two offers have met, and would wait for one another. After a
+        // glare a caller waits longer than who was called (RFC 3261 §14.1), so the offer of the
+        // called side comes through and that of the caller is made again.
+        if leg.is_asked() {
+            if matches!(leg.role, Role::Caller) {
+                return Passed::Refused(REQUEST_PENDING);
+            }
+            // The peer's offer came through, so ours is not on its way: it is taken back in time.
+            let _done = self.ua.withdraw_offer(dialog);
+            let asked = self.take_asked(id);
+            self.refuse_asker(now, asked, REQUEST_PENDING);
+        }
+        let asked = Asked {
+            by: id,
+            offer,
+            standing: Standing::Open,
+        };
+        match self.ask(now, other, asked) {
+            Some(()) => Passed::On,
+            None => Passed::Refused(REQUEST_PENDING),
+        }
+    }
+
+    /// Offers `asked` to the other leg. `None` when it cannot be asked now.
+    fn ask(&mut self, now: Time, other: LegId, asked: Asked) -> Option<()> {
+        let leg = self.legs.leg(other)?;
+        let State::Talking {
+            dialog,
+            asked: None,
+        } = leg.state
+        else {
+            return None;
+        };
+        let previous = leg.media.theirs.clone()?;
+        let sdp = self.describe(other, |local| {
+            Ok(offer_again(&asked.offer, &previous, local))
+        })?;
+        if let State::Talking { asked: place, .. } = &mut self.legs.leg_mut(other)?.state {
+            *place = Some(asked);
+        }
+        let outputs = self.ua.offer(now, dialog, sdp);
+        self.carry_out(outputs);
+        Some(())
+    }
+
+    pub(crate) fn leg_of(&self, dialog: DialogId) -> Option<(LegId, &crate::legs::Leg)> {
+        let id = self.legs.of_dialog(dialog)?;
+        Some((id, self.legs.leg(id)?))
+    }
+
+    fn take_asked(&mut self, leg: LegId) -> Option<Asked> {
+        match &mut self.legs.leg_mut(leg)?.state {
+            State::Talking { asked, .. } => asked.take(),
+            State::Calling(_) | State::Dialling(_) => None,
+        }
+    }
+
+    pub(crate) fn offer_answered(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) {
+        let Some(id) = self.legs.of_dialog(dialog) else {
+            return;
+        };
+        let asked = self.take_asked(id);
+        let Ok(answer) = Description::parse(sdp) else {
+            return self.refuse_asker(now, asked, NOT_ACCEPTABLE_HERE);
+        };
+        if let Some(leg) = self.legs.leg_mut(id) {
+            leg.media.theirs = Some(answer);
+        }
+        match asked {
+            Some(asked) => match asked.standing {
+                Standing::Open => self.answer_asker(now, id, asked),
+                Standing::Withdrawn => self.offer_present(now, id, ROUNDS),
+                Standing::Ours { rounds } => {
+                    self.point(id);
+                    self.agree(now, id, asked.by, rounds);
+                }
+            },
+            // The answer to an offer that the peer had asked us for.
+            None => self.point(id),
+        }
+    }
+
+    /// A peer took its offer back. Its other leg is not asked any more, or asked in vain.
+    pub(crate) fn offer_withdrawn(&mut self, dialog: DialogId) {
+        let Some((id, leg)) = self.leg_of(dialog) else {
+            return;
+        };
+        let Some(other) = leg.other else { return };
+        let Some(Leg {
+            state:
+                State::Talking {
+                    dialog,
+                    asked: place @ Some(_),
+                },
+            ..
+        }) = self.legs.leg_mut(other)
+        else {
+            return;
+        };
+        let dialog = *dialog;
+        let is_theirs = |asked: &&mut Asked| asked.by == id && asked.standing == Standing::Open;
+        if let Some(asked) = place.as_mut().filter(is_theirs) {
+            match self.ua.withdraw_offer(dialog) {
+                Withdrawal::Done => *place = None,
+                Withdrawal::TooLate => asked.standing = Standing::Withdrawn,
+            }
+        }
+    }
+
+    /// Two legs that meet when both have been answered know of one another what was true before.
+    /// Each is offered what the other one has agreed on, until they know the same.
+    pub(crate) fn agree(&mut self, now: Time, one: LegId, other: LegId, rounds: u8) {
+        let Some(rounds) = rounds.checked_sub(1) else {
+            return;
+        };
+        let pairs = [(other, one), (one, other)];
+        let wrong = pairs
+            .into_iter()
+            .find(|(leg, peer)| self.is_told_otherwise(*leg, *peer));
+        if let Some((leg, _)) = wrong {
+            self.offer_present(now, leg, rounds);
+        }
+    }
+
+    /// Whether what a leg was told last is not what its other leg says.
+    fn is_told_otherwise(&self, leg: LegId, peer: LegId) -> bool {
+        let told = self.legs.leg(leg).and_then(Leg::told);
+        let said = self
+            .legs
+            .leg(peer)
+            .and_then(|peer| peer.media.theirs.as_ref());
+        match (told, said) {
+            (Some(told), Some(said)) => told.direction() != said.direction(),
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+
+    /// Offers a leg what its other leg has agreed on. Nobody waits for the answer.
+    fn offer_present(&mut self, now: Time, id: LegId, rounds: u8) {
+        let present = self.legs.leg(id).and_then(|leg| {
+            let theirs = leg.media.theirs.clone()?;
+            let by = leg.other?;
+            let offer = self.legs.leg(by)?.media.theirs.clone()?;
+            Some((theirs, by, offer))
+        });
+        let Some((theirs, by, offer)) = present else {
+            return;
+        };
+        self.point(id);
+        let sdp = self.describe(id, |local| Ok(offer_again(&offer, &theirs, local)));
+        let Some(State::Talking {
+            dialog,
+            asked: place @ None,
+        }) = self.legs.leg_mut(id).map(|leg| &mut leg.state)
+        else {
+            return;
+        };
+        let dialog = *dialog;
+        if let Some(sdp) = sdp {
+            let standing = Standing::Ours { rounds };
+            *place = Some(Asked {
+                by,
+                offer,
+                standing,
+            });
+            let outputs = self.ua.offer(now, dialog, sdp);
+            self.carry_out(outputs);
+        }
+    }
+
+    fn answer_asker(&mut self, now: Time, answered: LegId, asked: Asked) {
+        let Asked { by, offer, .. } = asked;
+        let before = match self.legs.leg_mut(by) {
+            Some(leg) => leg.media.theirs.replace(offer),
+            None => return,
+        };
+        let (dialog, sdp) = (
+            self.legs.leg(by).and_then(crate::legs::Leg::dialog),
+            self.answer_for(by, answered),
+        );
+        let outputs = match (dialog, sdp) {
+            (Some(dialog), Some(sdp)) => self.ua.answer(now, dialog, sdp),
+            (Some(dialog), None) => {
+                if let Some(leg) = self.legs.leg_mut(by) {
+                    leg.media.theirs = before;
+                }
+                self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE)
+            }
+            (None, _) => return,
+        };
+        self.carry_out(outputs);
+        self.connect(by, answered);
+    }
+
+    pub(crate) fn offer_refused(&mut self, now: Time, dialog: DialogId, code: u16) {
+        let asked = self
+            .legs
+            .of_dialog(dialog)
+            .and_then(|leg| self.take_asked(leg));
+        let code = if (400..700).contains(&code) {
+            code
+        } else {
+            NOT_ACCEPTABLE_HERE
+        };
+        self.refuse_asker(now, asked, code);
+    }
+
+    fn refuse_asker(&mut self, now: Time, asked: Option<Asked>, code: u16) {
+        let open = asked.filter(|asked| asked.standing == Standing::Open);
+        let asker = open.and_then(|asked| self.legs.leg(asked.by)?.dialog());
+        if let Some(dialog) = asker {
+            // 401, 407 and 481 concern the other dialog only.
+            let code = if matches!(code, 401 | 407 | 408 | 481) {
+                NOT_ACCEPTABLE_HERE
+            } else {
+                code
+            };
+            let outputs = self.ua.refuse(now, dialog, code);
+            self.carry_out(outputs);
+        }
+    }
+
+    /// A peer asks for an offer: it gets what its other leg wants.
+    pub(crate) fn offer_wanted(&mut self, now: Time, dialog: DialogId) {
+        let offer = self.leg_of(dialog).and_then(|(id, leg)| {
+            let theirs = leg.media.theirs.clone()?;
+            let wanted = self.legs.leg(leg.other?)?.media.theirs.clone()?;
+            Some((id, theirs, wanted))
+        });
+        let sdp = offer.and_then(|(id, theirs, wanted)| {
+            self.describe(id, |local| Ok(offer_again(&wanted, &theirs, local)))
+        });
+        let outputs = match sdp {
+            Some(sdp) => self.ua.answer(now, dialog, sdp),
+            None => self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE),
+        };
+        self.carry_out(outputs);
+    }
+}
+
+/// What became of an offer.
+enum Passed {
+    On,
+    Known(Vec<u8>),
+    Refused(u16),
+}
+
+/// Offers of ours that two legs which meet may need until they know the same: one that holds and one
+/// that holds too need three.
+pub(crate) const ROUNDS: u8 = 4;
+const NOT_ACCEPTABLE_HERE: u16 = 488;
+const REQUEST_PENDING: u16 = 491;

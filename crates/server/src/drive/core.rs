@@ -1,0 +1,201 @@
+//! The engine within the loop: each input is recorded and taken, each effect is done or handed to the
+//! thread that does it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clock::Time;
+use engine::{Effect, Engine, Input, Load};
+use pbx::Unplaced;
+use pbx::draft::Draft;
+use sip::Transmit;
+
+use super::{Asked, Gauges, Message};
+use crate::clock::Clock;
+use crate::dns::Dns;
+use crate::inbox::Sender;
+use crate::ledger::Ledger;
+use crate::net::tcp::Streams;
+use crate::record::Recorder;
+use crate::rtp::Rtp;
+use crate::sounds::Sounds;
+
+/// Effects on their way, and everything but the sockets.
+pub(super) struct Core {
+    pub(super) engine: Engine,
+    pub(super) clock: Clock,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) rtp: Arc<Rtp>,
+    pub(super) streams: Streams,
+    pub(super) ledger: Ledger,
+    pub(super) dns: Dns,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) messages: Sender<Message>,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) sounds: Sounds,
+    /// What the present round has for the network, for the media threads and for the ledger. They
+    /// are told once a round, in this order: a thread that is woken would take our turn.
+    pub(super) datagrams: Vec<Transmit>,
+    pub(super) commands: Vec<media::Command>,
+    pub(super) events: Vec<pbx::Event>,
+    pub(super) shedding: bool,
+}
+
+impl Core {
+    /// Lets the engine take one input and does what it says.
+    pub(super) fn step(&mut self, now: Time, input: Input<'_>) {
+        let effects = self.take(now, input);
+        self.carry_out_all(now, effects);
+    }
+
+    fn take(&mut self, now: Time, input: Input<'_>) -> Vec<Effect> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.write(now, &input);
+        }
+        if matches!(input, Input::Packet { .. }) {
+            self.gauges
+                .messages_received
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        self.engine.handle(now, input)
+    }
+
+    fn carry_out_all(&mut self, now: Time, effects: Vec<Effect>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.took(now, &effects);
+        }
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(transmit) => {
+                self.gauges.messages_sent.fetch_add(1, Ordering::Relaxed);
+                if transmit.to.transport.is_reliable() {
+                    self.streams.send(transmit);
+                } else {
+                    self.datagrams.push(transmit);
+                }
+            }
+            Effect::Media(command) => self.commands.push(command),
+            Effect::Play(play) => self.commands.push(self.sounds.command(&play, &self.engine)),
+            Effect::Emit(event) => self.events.push(event),
+            // It is the answer to `originate`, which has seen it.
+            Effect::Originated { .. } => {}
+            Effect::Resolve {
+                token,
+                host,
+                port,
+                transport,
+            } => {
+                self.resolve(token, host, port, transport);
+            }
+            Effect::CloseCalls { account, at } => {
+                self.hand_over();
+                self.ledger.close_calls(account, at);
+            }
+        }
+    }
+
+    pub(super) fn apply(&mut self, now: Time, draft: &Draft, plan: Arc<pbx::Plan>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.write_draft(now, draft, &plan);
+        }
+        let effects = self.engine.handle(now, Input::Apply(plan));
+        self.carry_out_all(now, effects);
+    }
+
+    /// Begins a program's call and says so, or why not. Nothing is begun for a program that has
+    /// stopped waiting: it may have asked again.
+    pub(super) fn originate(&mut self, now: Time, asked: Asked) {
+        if asked.reply.is_closed() {
+            return;
+        }
+        let input = Input::Originate {
+            account: asked.account,
+            asked: asked.what,
+        };
+        let effects = self.take(now, input);
+        let outcome = effects.iter().find_map(|effect| match effect {
+            Effect::Originated { outcome } => Some(*outcome),
+            Effect::Send(_)
+            | Effect::Media(_)
+            | Effect::Play(_)
+            | Effect::Emit(_)
+            | Effect::Resolve { .. }
+            | Effect::CloseCalls { .. } => None,
+        });
+        self.carry_out_all(now, effects);
+        // A step that failed by a fault of ours says nothing. Who has gone meanwhile sees the call
+        // in its events.
+        let outcome = outcome.unwrap_or(Err(Unplaced::Unavailable));
+        asked.reply.send(outcome).ok();
+    }
+
+    pub(super) fn hand_over(&mut self) {
+        for command in self.commands.drain(..) {
+            if let Err(error) = self.rtp.send(command) {
+                tracing::error!(%error, "a media command was lost");
+            }
+        }
+        if !self.events.is_empty() {
+            let lost = self.ledger.push(self.events.drain(..));
+            if lost > 0 {
+                tracing::error!(lost, "events were lost: the ledger's queue is full");
+            }
+        }
+    }
+
+    /// Asks DNS; the answer comes through the inbox, an empty one if need be.
+    fn resolve(&self, token: u64, host: Arc<str>, port: Option<u16>, transport: sip::Transport) {
+        let (dns, messages) = (self.dns.clone(), self.messages.clone());
+        self.runtime.spawn(async move {
+            let (addresses, valid) = match dns.sip(&host, port, transport).await {
+                Ok(answer) => (answer.addresses, answer.ttl),
+                Err(error) => {
+                    tracing::warn!(%error, "a trunk's host was not found");
+                    (Vec::new(), Duration::ZERO)
+                }
+            };
+            if messages.send(Message::Resolved { token, addresses, valid }).is_err() {
+                tracing::error!(%host, "an answer of DNS was lost: the drive loop is too far behind");
+            }
+        });
+    }
+
+    pub(super) fn media_news(&mut self, now: Time) {
+        let mut events = Vec::new();
+        self.rtp.drain_events(&mut events);
+        for event in events {
+            self.step(now, Input::Media(event));
+        }
+    }
+
+    /// New calls are turned away while events are not written fast enough, so that those of calls
+    /// in progress always find room.
+    pub(super) fn shed_or_not(&mut self, now: Time) {
+        let fill = self.ledger.fill();
+        let shedding = if self.shedding {
+            fill > OPEN_BELOW
+        } else {
+            fill > SHED_ABOVE
+        };
+        if shedding != self.shedding {
+            self.shedding = shedding;
+            let load = if shedding { Load::Shedding } else { Load::Open };
+            tracing::warn!(
+                ?load,
+                fill,
+                "the ledger's channel decides whether new calls are taken"
+            );
+            self.step(now, Input::Load(load));
+        }
+    }
+}
+
+/// Parts of the ledger's channel at which calls are turned away, and taken again.
+const SHED_ABOVE: f32 = crate::ledger::CROWDED;
+const OPEN_BELOW: f32 = 0.50;

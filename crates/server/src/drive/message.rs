@@ -1,0 +1,65 @@
+//! What other threads tell the loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pbx::draft::Draft;
+use pbx::{AccountId, CallId, Origination, Unplaced};
+use sip::{Destination, FlowId, Source};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// What other threads tell the loop.
+#[derive(Debug)]
+pub enum Message {
+    /// A whole message came over a stream.
+    Packet {
+        /// Where from.
+        source: Source,
+        /// The message.
+        bytes: Vec<u8>,
+        /// Given back when the message has been worked off: a stream gets only so many turns.
+        turn: OwnedSemaphorePermit,
+    },
+    /// A stream is closed.
+    FlowClosed(FlowId),
+    /// A stream could not be opened or written to.
+    SendFailed(Destination),
+    /// The media threads have news: it lies in their own queue.
+    MediaNews,
+    /// DNS answered.
+    Resolved {
+        /// The engine's token.
+        token: u64,
+        /// Addresses, best first; none when there are none.
+        addresses: Vec<std::net::SocketAddr>,
+        /// How long that holds.
+        valid: Duration,
+    },
+    /// A plan is in force from now on. The draft is what it was made from, for the record of inputs.
+    Apply {
+        /// What was written.
+        draft: Arc<Draft>,
+        /// What it means.
+        plan: Arc<pbx::Plan>,
+    },
+    /// An account is no more.
+    Remove(AccountId),
+    /// A program asks for a call.
+    Originate(Asked),
+    /// Take no new calls, wait for those in progress, then stop.
+    Stop {
+        /// The longest wait; calls that are left are hung up.
+        drain: Duration,
+    },
+}
+
+/// A program asks for a call and waits.
+#[derive(Debug)]
+pub struct Asked {
+    /// Of which account.
+    pub account: AccountId,
+    /// For what.
+    pub what: Origination,
+    /// Told at once which call was begun, or why none was.
+    pub reply: oneshot::Sender<Result<CallId, Unplaced>>,
+}
