@@ -187,7 +187,7 @@ fn without_a_phone_there_is_no_call() {
 #[test]
 fn whoever_picked_up_and_whoever_was_called_hear_each_other() {
     let stage = Stage::new();
-    let start = |device: &str, hertz: f64| {
+    let start = |device: &str, hertz: f64, seconds: u32| {
         let proxy = stage.server.listening().udp;
         let account = format!(
             "<sip:{device}@{DOMAIN}>;auth_pass={PASSWORD};outbound=\"sip:{proxy}\";regint=600;\
@@ -197,13 +197,13 @@ fn whoever_picked_up_and_whoever_was_called_hear_each_other() {
             account: &account,
             hertz,
             order: None,
-            seconds: 10,
+            seconds,
         };
         let phone = phone.start();
         phone.wait_for("200 OK");
         phone
     };
-    let (john, ann) = (start("1010-desk", 660.0), start("1020-desk", 440.0));
+    let (john, ann) = (start("1010-desk", 660.0, 18), start("1020-desk", 440.0, 10));
     let body = json!({"user_number": JOHN, "number_to_call": ANN}).to_string();
     let answer = stage.server.post(CALL, "application/json", &body);
     assert_eq!(answer.status, 200, "{}", answer.body);
