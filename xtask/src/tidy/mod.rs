@@ -5,6 +5,7 @@
 mod arrows;
 mod files;
 mod licences;
+mod paths;
 mod text;
 
 use std::fmt;
@@ -90,6 +91,8 @@ pub(crate) fn run() -> Result<()> {
     let allowed = licences::allowed(&std::fs::read_to_string(root().join("deny.toml"))?)?;
     let mut violations = files::check(&files);
     violations.extend(text::check(&files));
+    let call_paths = std::fs::read_to_string(root().join(paths::DOCUMENT))?;
+    violations.extend(paths::check(&call_paths, &files));
     violations.extend(arrows::check(&metadata));
     violations.extend(licences::check(&metadata, &allowed));
     if violations.is_empty() {

@@ -36,6 +36,22 @@ const ROW: &[(&str, Kind)] = &[
     ("conversation_duration", Kind::Seconds),
 ];
 
+/// A row of a stay; the group's name stands under the key of its kind.
+const GROUP_ROW: &[(&str, Kind)] = &[
+    ("unique_call_id", Kind::CallId),
+    ("callerid", Kind::TextOrNull),
+    ("caller_id", Kind::TextOrNull),
+    ("caller_name", Kind::TextOrNull),
+    ("dest_number", Kind::Text),
+    ("user_name", Kind::TextOrNull),
+    ("user_number", Kind::TextOrNull),
+    ("call_start_at", Kind::Instant),
+    ("connected_at", Kind::InstantOrNull),
+    ("call_duration", Kind::Seconds),
+    ("conversation_duration", Kind::Seconds),
+    ("status", Kind::Text),
+];
+
 /// What every webhook of a user has.
 const USER_HOOK: &[(&str, Kind)] = &[
     ("type", Kind::Text),
@@ -47,8 +63,8 @@ const USER_HOOK: &[(&str, Kind)] = &[
     ("call_start_at", Kind::Instant),
 ];
 
-/// The summary of a stay in a ring group.
-const RING_GROUP_HOOK: &[(&str, Kind)] = &[
+/// The summary of a stay; the group's name stands under the key of its kind.
+const GROUP_HOOK: &[(&str, Kind)] = &[
     ("type", Kind::Text),
     ("unique_call_id", Kind::CallId),
     ("caller_id", Kind::TextOrNull),
@@ -57,7 +73,6 @@ const RING_GROUP_HOOK: &[(&str, Kind)] = &[
     ("user_name", Kind::TextOrNull),
     ("user_number", Kind::TextOrNull),
     ("call_start_at", Kind::Instant),
-    ("ring_group_name", Kind::Text),
     ("status", Kind::Text),
 ];
 
@@ -91,7 +106,8 @@ pub(crate) fn check_hook(body: &Value) {
         "user_outbound" => &[USER_HOOK],
         "user_outbound_answered" => &[USER_HOOK, ANSWERED],
         "user_outbound_completed" => &[USER_HOOK, COMPLETED],
-        "ring_group_call" => &[RING_GROUP_HOOK, COMPLETED],
+        "queue_call" => &[GROUP_HOOK, COMPLETED, &[("queue_name", Kind::Text)]],
+        "ring_group_call" => &[GROUP_HOOK, COMPLETED, &[("ring_group_name", Kind::Text)]],
         other => panic!("no such trigger: {other}"),
     };
     check_fields(body, &parts.concat());
@@ -110,6 +126,28 @@ pub(crate) fn check_row(row: &Value) {
     );
     if !was_connected {
         assert_eq!(row["conversation_duration"], 0, "nobody talked: {row}");
+    }
+}
+
+/// Demands of a row of a stay exactly its keys, each of its type.
+pub(crate) fn check_group_row(row: &Value) {
+    let name = if row.get("queue_name").is_some() {
+        "queue_name"
+    } else {
+        "ring_group_name"
+    };
+    check_fields(row, &[GROUP_ROW, &[(name, Kind::Text)]].concat());
+    assert_eq!(row["callerid"], row["caller_id"], "{row}");
+    let was_connected = !row["connected_at"].is_null();
+    let status = if was_connected {
+        "answered"
+    } else {
+        "abandoned"
+    };
+    assert_eq!(row["status"], status, "{row}");
+    if status == "abandoned" {
+        assert_eq!(row["conversation_duration"], 0, "nobody talked: {row}");
+        assert!(row["user_number"].is_null(), "nobody answered: {row}");
     }
 }
 

@@ -225,12 +225,22 @@ impl Server {
 
     /// The rows of `get-user-calls`, each checked against the contract.
     pub(crate) fn user_calls(&self, query: &str) -> Vec<Value> {
-        let answer = self.get(&format!("/api/integration/v2/get-user-calls?{query}"));
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let body = answer.json();
-        let rows = contract::check_success(&body).to_vec();
+        let rows = self.list("get-user-calls", query);
         rows.iter().for_each(contract::check_row);
         rows
+    }
+
+    /// The rows of `get-queue-calls` or `get-ringgroup-calls`, each checked against the contract.
+    pub(crate) fn group_calls(&self, list: &str, query: &str) -> Vec<Value> {
+        let rows = self.list(list, query);
+        rows.iter().for_each(contract::check_group_row);
+        rows
+    }
+
+    fn list(&self, list: &str, query: &str) -> Vec<Value> {
+        let answer = self.get(&format!("/api/integration/v2/{list}?{query}"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        contract::check_success(&answer.json()).to_vec()
     }
 }
 

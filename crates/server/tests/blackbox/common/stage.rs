@@ -105,7 +105,7 @@ impl Stage {
 }
 
 /// How long something that must not happen is given to happen.
-const GRACE: Duration = Duration::from_millis(300);
+pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// A device and where it is.
 pub(crate) struct Phone {
