@@ -77,7 +77,7 @@ impl Arrival {
                 )
             }
         };
-        let full = is_full(plan, &caller, calls, turn);
+        let full = is_full(plan, &caller, &route, calls, turn);
         let refusal = if full {
             Some(HangupCause::LimitReached)
         } else {
@@ -150,7 +150,7 @@ impl Placeable<'_> {
             presents: present,
             ..Caller::user(leg, (index, user), identity)
         };
-        let full = is_full(plan, &caller, calls, turn);
+        let full = is_full(plan, &caller, &route, calls, turn);
         (!full).then(|| (new_call(plan, caller, route, turn), index))
     }
 }
@@ -209,38 +209,40 @@ pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
     }
     match plan.numbering.dialled(called) {
         Dialled::Number(number) => {
-            let own = plan.numbers.get(&number).copied();
-            let direction = if own.is_some() {
-                Direction::Internal
-            } else {
-                Direction::Outbound
-            };
-            let start = Ok(own.unwrap_or(plan.outbound_node));
-            Route {
-                direction,
-                destination: Destination::Number(number),
-                start,
+            let destination = Destination::Number(number);
+            match plan.numbers.get(&number) {
+                Some(own) => Route {
+                    direction: Direction::Internal,
+                    destination,
+                    start: Ok(*own),
+                },
+                None => route_outside(plan, destination),
             }
         }
         Dialled::Local(digits) => {
             let internal = plan.looks_internal(&digits);
-            let start = if internal {
-                Err(HangupCause::NotFound)
-            } else {
-                Ok(plan.outbound_node)
-            };
-            let destination = Destination::Plain(digits);
-            Route {
-                direction: Direction::Outbound,
-                destination,
-                start,
+            let route = route_outside(plan, Destination::Plain(digits));
+            if internal {
+                let start = Err(HangupCause::NotFound);
+                return Route { start, ..route };
             }
+            route
         }
         Dialled::Other => Route {
             direction: Direction::Outbound,
             destination: Destination::Plain(as_dialled(called)),
             start: Err(HangupCause::NotFound),
         },
+    }
+}
+
+fn route_outside(plan: &Plan, destination: Destination) -> Route {
+    let is_allowed = plan.dialling.allows(&destination);
+    let start = is_allowed.then_some(plan.outbound_node);
+    Route {
+        direction: Direction::Outbound,
+        destination,
+        start: start.ok_or(HangupCause::Forbidden),
     }
 }
 
@@ -257,11 +259,14 @@ fn route_of_trunk(plan: &Plan, trunk: &Trunk, called: &str) -> Route {
     }
 }
 
-/// Whether a limit keeps this caller out: of calls at once, of the user, or of the trunk.
-fn is_full(plan: &Plan, caller: &Caller, calls: usize, turn: &mut Turn<'_>) -> bool {
+/// Whether a limit keeps this caller out: of calls at once, of the user, or of the trunk. Whoever
+/// calls for help is kept out by what the server itself can bear only.
+fn is_full(plan: &Plan, caller: &Caller, route: &Route, calls: usize, turn: &mut Turn<'_>) -> bool {
+    let for_help = route.direction == Direction::Outbound && route.destination.is_call_for_help();
     let limit = plan
         .limits
         .calls
+        .filter(|_| !for_help)
         .and_then(|calls| usize::try_from(calls).ok());
     if calls
         >= limit
@@ -271,10 +276,8 @@ fn is_full(plan: &Plan, caller: &Caller, calls: usize, turn: &mut Turn<'_>) -> b
         return true;
     }
     if let Some(user) = &caller.user {
-        return turn
-            .floor
-            .users()
-            .is_full(&user.who.number, plan.limits.calls_per_user);
+        let limit = plan.limits.calls_per_user.filter(|_| !for_help);
+        return turn.floor.users().is_full(&user.who.number, limit);
     }
     let trunk = caller.trunk.as_deref().and_then(|name| plan.trunk(name));
     trunk.is_some_and(|(_, trunk)| turn.floor.trunks().is_full(&trunk.name, trunk.calls))

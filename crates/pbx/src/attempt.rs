@@ -232,6 +232,11 @@ impl Core {
     }
 
     fn ring_outside(&mut self, mut goal: Goal, turn: &mut Turn<'_>) -> Result<AttemptId, Failure> {
+        if let Goal::Outside { number, .. } = &goal
+            && !self.plan.dialling.allows(number)
+        {
+            return Err(Failure::Rejected);
+        }
         if self.room_for_legs() == 0 {
             return Err(Failure::Unavailable);
         }
@@ -526,11 +531,8 @@ impl Core {
         loop {
             let candidate = self.plan.trunks.get(*next_trunk)?;
             *next_trunk += 1;
-            if turn
-                .floor
-                .trunks()
-                .is_full(&candidate.name, candidate.calls)
-            {
+            let trunks = turn.floor.trunks();
+            if trunks.is_full(&candidate.name, candidate.calls) && !number.is_call_for_help() {
                 continue;
             }
             turn.floor.trunks().add(&candidate.name);

@@ -7,6 +7,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod cdr;
+mod dialling;
 pub mod draft;
 pub mod number;
 pub mod objects;

@@ -37,6 +37,8 @@ pub enum Unplaced {
     UnknownUser,
     /// It is neither an international number nor an internal one of the account.
     NotDiallable,
+    /// The account does not allow calls there.
+    Forbidden,
     /// It is no number of the account, and showing another's is spoofing.
     NotPresentable,
     /// None of the user's devices is registered.
@@ -87,6 +89,9 @@ impl Plan {
                 .ok_or(Unplaced::NotDiallable)?,
         };
         let route = route_of_user(self, &dialled);
+        if route.start == Err(HangupCause::Forbidden) {
+            return Err(Unplaced::Forbidden);
+        }
         let present = self.presentable(asked.caller_id.as_deref())?;
         let identity = identity_of_user(self, (index, user), present, route.direction);
         Ok(Placeable {

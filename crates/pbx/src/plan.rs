@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dialling::Dialling;
 use crate::draft::Problem;
 use crate::event::{HangupCause, UserRef};
 use crate::hash;
@@ -54,6 +55,8 @@ pub struct Plan {
     pub numbering: Numbering,
     /// What it may use at most.
     pub limits: Limits,
+    /// What may be dialled outside.
+    pub(crate) dialling: Dialling,
     /// Whom its mails are from.
     pub mail_from: Option<Arc<str>>,
     /// Users, by internal number.

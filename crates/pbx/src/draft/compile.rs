@@ -72,6 +72,7 @@ impl Draft {
         let users = compiler.people();
         compiler.users.clone_from(&users);
         let trunks = compiler.trunks();
+        let dialling = compiler.dialling();
         let mut nodes = compiler.flows();
         compiler.caller_ids();
         let webhooks = compiler.webhooks();
@@ -93,6 +94,7 @@ impl Draft {
             domain: self.domain.as_str().into(),
             time_zone: self.time_zone.as_str().into(),
             limits: compiler.limits(),
+            dialling,
             mail_from: self.mail.from.as_deref().map(Into::into),
             trunks,
             webhooks,

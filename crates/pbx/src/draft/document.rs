@@ -31,6 +31,9 @@ pub struct Draft {
     /// What it may use at most.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// What may be dialled outside.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dialling: Dialling,
     /// People.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
@@ -74,6 +77,20 @@ impl Limits {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// What may be dialled outside. Calls for help, of at most three digits, always may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dialling {
+    /// The countries, besides the account's own, whose numbers may be dialled (ISO 3166); absent is
+    /// all. Countries that share a country code go together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub countries: Option<Vec<String>>,
+    /// Beginnings of numbers that may not be dialled: with `+` of international ones, without of
+    /// what is passed on as dialled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<String>,
 }
 
 /// A person (or a desk) with an internal number.

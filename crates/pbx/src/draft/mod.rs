@@ -3,6 +3,7 @@
 
 mod clash;
 mod compile;
+mod dialling;
 mod document;
 mod export;
 mod flows;

@@ -188,6 +188,17 @@ fn people() {
 }
 
 #[test]
+fn what_may_be_dialled() {
+    let paths = ["dialling.countries[1]", "dialling.blocked[1]"];
+    let countries = json!({"countries": ["NZ", "Utopia"]});
+    check_error("/dialling", countries, paths[0], "ISO 3166");
+    for blocked in ["+61 190", "+", "", "abc"] {
+        let blocked = json!({"blocked": ["+61190", blocked]});
+        check_error("/dialling", blocked, paths[1], "beginning of a number");
+    }
+}
+
+#[test]
 fn devices() {
     let device = "/users/0/devices/0";
     let path = "users[0].devices[0]";

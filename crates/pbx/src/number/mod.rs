@@ -91,6 +91,11 @@ impl Numbering {
         self.country.iso
     }
 
+    /// The country's code (ITU-T E.164); empty where there is no country.
+    pub(crate) fn calling_code(&self) -> &'static str {
+        self.country.calling_code
+    }
+
     /// The rules of a country (ISO 3166), dialled from `area_code` when numbers may lack it.
     pub fn new(country: &str, area_code: Option<&str>) -> Option<Self> {
         let country = countries::country(country)?;

@@ -128,6 +128,51 @@ fn emergency_and_service_numbers_are_passed_on_as_dialled() {
 }
 
 #[test]
+fn what_the_account_does_not_allow_is_forbidden() {
+    let only_home = |draft: &mut crate::draft::Draft| {
+        draft.dialling.countries = Some(Vec::new());
+        draft.dialling.blocked = vec!["+61190".to_owned()];
+    };
+    for called in ["0011442079460000", "1902345678"] {
+        let mut desk = Desk::with(only_home);
+        desk.dials("1010-desk", called);
+        desk.ladder.drain(..2);
+        desk.check(&[
+            "hang up caller: forbidden",
+            "[1010's call ended]",
+            "[over: forbidden]",
+        ]);
+        desk.is_over();
+    }
+    let mut desk = Desk::with(only_home);
+    desk.dials("1010-desk", "0412345678");
+    desk.ladder.drain(..2);
+    desk.check(&["dial 61412345678 by carrier as 61298765432"]);
+}
+
+#[test]
+fn no_limit_keeps_a_call_for_help_back() {
+    let mut desk = Desk::with(|draft| {
+        draft.limits.calls = Some(1);
+        draft.limits.calls_per_user = Some(1);
+        draft.trunks[0].calls = Some(1);
+        draft.dialling.blocked = vec!["0".to_owned()];
+    });
+    desk.dials("1010-desk", "0412345678");
+    desk.ladder.clear();
+    desk.dials("1010-mobile", "000");
+    desk.ladder.drain(..2);
+    desk.check(&["dial 000 by carrier as 61298765432"]);
+    desk.dials("1010-mobile", "0412345679");
+    desk.ladder.drain(..2);
+    desk.check(&[
+        "hang up caller: limit_reached",
+        "[1010's call ended]",
+        "[over: limit_reached]",
+    ]);
+}
+
+#[test]
 fn what_nobody_has_is_not_found_and_has_a_row() {
     for called in ["1099", "alice", "*5"] {
         let mut desk = Desk::new();

@@ -125,6 +125,7 @@ async fn what_cannot_begin_now_is_said() {
         (Unplaced::LimitReached, 409),
         (Unplaced::Unavailable, 503),
         (Unplaced::UnknownUser, 422),
+        (Unplaced::Forbidden, 422),
     ] {
         let answer = server.asks(body, Err(why)).await;
         assert_eq!(answer.status.as_u16(), status, "{why:?}");
