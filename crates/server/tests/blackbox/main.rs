@@ -15,6 +15,7 @@ mod internal;
 mod kept;
 mod kills;
 mod load;
+mod menus;
 mod outage;
 mod outbound;
 mod process;

@@ -52,6 +52,8 @@ pub(crate) struct Account {
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) allowed_ips: &'static str,
+    /// Flows besides the usual ones, as YAML writes them below `flows:`.
+    pub(crate) more_flows: String,
 }
 
 impl Account {
@@ -60,6 +62,7 @@ impl Account {
         let mut yaml = self.head();
         yaml += &list("trunks", self.trunks.iter().map(Trunk::yaml));
         yaml += FLOWS;
+        yaml += &self.more_flows;
         yaml += &list("webhooks", self.endpoints.iter().map(Endpoint::yaml));
         yaml += "api:\n  keys:\n    - {name: crm, key: ";
         yaml + KEY + "}\n  allowed_ips: " + self.allowed_ips + "\n"

@@ -1,6 +1,6 @@
 //! baresip, a phone that talks: it sends a tone and keeps what it hears.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -31,8 +31,9 @@ impl Baresip<'_> {
     pub(crate) fn start(&self) -> Talking {
         let folder = Folder::fresh("baresip");
         let address = address::free_port([127, 0, 0, 1].into());
+        let keys = address::free_port([127, 0, 0, 1].into());
         wave::write_tone(&folder.join("tone.wav"), self.hertz, TONE_SECONDS);
-        folder.write("config", &configuration(&folder, address));
+        folder.write("config", &configuration(&folder, address, keys));
         folder.write("accounts", &format!("{}\n", self.account));
         folder.write("contacts", "");
         let log = std::fs::File::create(folder.join("log.txt")).expect("our own folder");
@@ -48,6 +49,7 @@ impl Baresip<'_> {
         let running = Running::start(name, &mut command);
         Talking {
             address,
+            keys,
             folder,
             running,
         }
@@ -57,6 +59,8 @@ impl Baresip<'_> {
 /// A baresip at work.
 pub(crate) struct Talking {
     pub(crate) address: SocketAddr,
+    /// Where its keys are.
+    keys: SocketAddr,
     folder: Folder,
     running: Running,
 }
@@ -76,6 +80,15 @@ impl Talking {
         });
     }
 
+    /// Presses a key for a tenth of a second, which goes out as telephone events (RFC 4733).
+    pub(crate) fn presses(&self, key: char) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+        for code in [u8::try_from(key).expect("a key is ASCII"), RELEASE] {
+            socket.send_to(&[code], self.keys).expect("loopback sends");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Waits for its end and returns what it heard.
     pub(crate) fn heard(mut self) -> Vec<i16> {
         self.running
@@ -93,9 +106,12 @@ impl Talking {
     }
 }
 
+/// What its console takes for the end of a key.
+const RELEASE: u8 = 0x04;
+
 /// Without a sound card: the tone comes from a file, `aubridge` takes what would be played, and
 /// `sndfile` writes it down.
-fn configuration(folder: &Folder, address: SocketAddr) -> String {
+fn configuration(folder: &Folder, address: SocketAddr, keys: SocketAddr) -> String {
     let path = folder.path().display();
     format!(
         "poll_method epoll\n\
@@ -116,6 +132,8 @@ fn configuration(folder: &Folder, address: SocketAddr) -> String {
          module sndfile.so\n\
          snd_path {path}\n\
          module_tmp account.so\n\
+         cons_listen {keys}\n\
+         module_app cons.so\n\
          module_app menu.so\n",
         address.ip(),
         modules(),

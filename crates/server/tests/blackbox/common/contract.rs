@@ -11,6 +11,8 @@ use super::instant;
 enum Kind {
     /// A string that is not empty.
     Text,
+    /// A string that may be empty.
+    AnyText,
     TextOrNull,
     /// 16 digits: unix seconds, node, counter.
     CallId,
@@ -82,6 +84,17 @@ const INBOUND: &[(&str, Kind)] = &[
     ("ring_group_name", Kind::TextOrNull),
 ];
 
+/// What a webhook object of a flow tells; the caller may have neither name nor number.
+const COMPONENT_HOOK: &[(&str, Kind)] = &[
+    ("type", Kind::Text),
+    ("unique_call_id", Kind::CallId),
+    ("user_name", Kind::AnyText),
+    ("user_number", Kind::AnyText),
+    ("dest_number", Kind::Text),
+    ("call_start_at", Kind::Instant),
+    ("component_name", Kind::Text),
+];
+
 const ANSWERED: &[(&str, Kind)] = &[("connected_at", Kind::Instant)];
 
 const COMPLETED: &[(&str, Kind)] = &[
@@ -111,6 +124,12 @@ pub(crate) fn check_hook(body: &Value) {
         other => panic!("no such trigger: {other}"),
     };
     check_fields(body, &parts.concat());
+}
+
+/// Demands of what a webhook object tells exactly its keys, all of them strings.
+pub(crate) fn check_pass(body: &Value) {
+    assert_eq!(text(body, "type"), "webhook_component_event");
+    check_fields(body, COMPONENT_HOOK);
 }
 
 /// Demands of a row of the API exactly its keys, each of its type.
@@ -259,6 +278,7 @@ fn is_of_kind(value: &Value, kind: Kind) -> bool {
         .is_some_and(|text| instant::parse_contract(text).is_some());
     match kind {
         Kind::Text => is_text,
+        Kind::AnyText => value.is_string(),
         Kind::TextOrNull => is_text || value.is_null(),
         Kind::CallId => value.as_str().is_some_and(is_call_id),
         Kind::Instant => is_instant,

@@ -172,5 +172,6 @@ pub(crate) fn account(carrier: SocketAddr, url: String) -> Account {
             timeout_seconds: 30,
         }],
         allowed_ips: "[\"127.0.0.1\"]",
+        more_flows: String::new(),
     }
 }

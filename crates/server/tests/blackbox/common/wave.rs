@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::path::Path;
 
 /// Samples per second of telephone audio.
-const RATE: u32 = 8_000;
+pub(crate) const RATE: u32 = 8_000;
 
 /// How loud the tone is, of 32,767.
 const AMPLITUDE: f64 = 8_000.0;
@@ -52,6 +52,23 @@ pub(crate) fn loudness(samples: &[i16], hertz: f64) -> f64 {
     }
     let count = u32::try_from(samples.len().max(1)).expect("a recording of a test is short");
     2.0 * real.hypot(imaginary) / f64::from(count) / AMPLITUDE
+}
+
+/// How much of a sound is in a recording, from 0 to 1: the best correlation of the two with the
+/// beginning of the sound anywhere in the recording.
+pub(crate) fn likeness(recording: &[i16], sound: &[i16]) -> f64 {
+    let energy = |samples: &[i16]| -> f64 {
+        let squares = samples.iter().map(|sample| f64::from(*sample).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let whole = energy(sound);
+    let places = recording.windows(sound.len());
+    let likeness = places.map(|place| {
+        let both = place.iter().zip(sound);
+        let product: f64 = both.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+        product / (energy(place) * whole).max(1.0)
+    });
+    likeness.fold(0.0, f64::max)
 }
 
 /// The samples of a WAV file of 16 bits and one channel.
