@@ -10,7 +10,7 @@ use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
 use crate::effect::Effect;
 use crate::event::{Direction, HangupCause};
-use crate::floor::Floor;
+use crate::floor::{AgentChange, Floor};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::Input;
 use crate::origination::{Origination, Unplaced};
@@ -20,6 +20,10 @@ use crate::turn::Turn;
 
 /// Calls at once of one account without a limit of its own.
 pub(crate) const MAX_CALLS_PER_ACCOUNT: usize = 100_000;
+
+/// Callers in lines who are told something after one input. Each is offered an agent or leaves, so
+/// that it ends by itself far below.
+const MAX_OFFERS_PER_INPUT: usize = 100_000;
 
 /// One account: its current plan and its calls. Single-threaded, so nothing in it needs a lock.
 #[derive(Debug)]
@@ -83,6 +87,10 @@ impl Account {
 
     /// Takes a newer plan for calls to come; calls in progress keep theirs.
     pub fn apply(&mut self, plan: Arc<Plan>) {
+        self.floor.keep(
+            |number| plan.user_by_number(number).is_some(),
+            |name| plan.has_queue(name),
+        );
         self.plan = plan;
     }
 
@@ -132,15 +140,18 @@ impl Account {
                     call.recorded(recorded, turn)
                 });
             }
+            Input::Agent { user, change } => self.agent(&user, change, now),
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }
+        self.offer(now, ids);
         std::mem::take(&mut self.effects)
     }
 
     /// When `Input::Wake` is due.
     pub fn deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let calls = self.deadlines.first().map(|(at, _)| *at);
+        [calls, self.floor.deadline()].into_iter().flatten().min()
     }
 
     /// The calls in progress, oldest first.
@@ -272,6 +283,24 @@ impl Account {
             .collect();
         for call in due {
             self.step(call, now, ids, Call::wake);
+        }
+    }
+
+    fn agent(&mut self, number: &str, change: AgentChange, now: Time) {
+        if let Some((_, user)) = self.plan.user_by_number(number) {
+            self.floor.change_agent(&user.who.number, change, now);
+        }
+    }
+
+    /// Tells callers in lines whose turn it is, whatever the reason: an agent is free, rested or
+    /// back, or another caller has gone.
+    fn offer(&mut self, now: Time, ids: &mut Ids) {
+        self.floor.wake(now);
+        for _ in 0..MAX_OFFERS_PER_INPUT {
+            let Some((call, offer)) = self.floor.next_offer() else {
+                return;
+            };
+            self.step(call, now, ids, |call, turn| call.in_line(offer, turn));
         }
     }
 

@@ -194,7 +194,7 @@ fn new_call(plan: &Arc<Plan>, caller: Caller, route: Route, turn: &mut Turn<'_>)
     Call::new(core, node)
 }
 
-/// Internal numbers and numbers of the account itself come before any trunk.
+/// Internal numbers, feature codes and numbers of the account itself come before any trunk.
 pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
     if let Some((UserIndex(user), _)) = plan.user_by_number(called) {
         return Route {
@@ -205,6 +205,13 @@ pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
                 .get(user)
                 .copied()
                 .ok_or(HangupCause::NotFound),
+        };
+    }
+    if let Some(node) = plan.code_nodes.get(called) {
+        return Route {
+            direction: Direction::Internal,
+            destination: Destination::Plain(called.to_owned()),
+            start: Ok(*node),
         };
     }
     match plan.numbering.dialled(called) {

@@ -5,6 +5,7 @@ use clock::Time;
 use crate::core::{Core, Hears};
 use crate::cx::{Cx, Moment, Step};
 use crate::event::HangupCause;
+use crate::floor::Offer;
 use crate::ids::LegId;
 use crate::input::Failure;
 use crate::objects::AnyState;
@@ -140,6 +141,11 @@ impl Call {
     pub(crate) fn recorded(&mut self, recorded: Recorded, turn: &mut Turn<'_>) -> Life {
         let moment = self.core.recorded(recorded);
         self.tell(moment, turn)
+    }
+
+    /// It is the caller's turn in a line.
+    pub(crate) fn in_line(&mut self, offer: Offer, turn: &mut Turn<'_>) -> Life {
+        self.tell(Moment::InLine(offer), turn)
     }
 
     /// What is due by now.

@@ -4,7 +4,7 @@
 //! Verbs: `ring`, `stop`, `connect`, `play`, `stop_playing`, `record_message`, `stop_message`,
 //! `record_conversation`, `pause_conversation`, `wake_in`, `let_sleep`, `tell`; and as its step: stay,
 //! exit, go to a user, hang up. At most twelve: what an object needs beyond them is a change to the
-//! design.
+//! design. What calls share is at `floor`, which has words of its own.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use clock::Time;
 use crate::attempt::{AttemptId, Party};
 use crate::core::{Core, Destination, Identity};
 use crate::event::{Fact, HangupCause, UserRef};
+use crate::floor::{Floor, Offer};
+use crate::ids::CallId;
 use crate::input::Failure;
 use crate::number::E164;
 use crate::plan::{NodeExit, UserIndex};
@@ -67,6 +69,8 @@ pub(crate) enum Moment {
     },
     /// The caller pressed a key.
     Digit(char),
+    /// It is the caller's turn in a line.
+    InLine(Offer),
 }
 
 /// What an object decides.
@@ -188,6 +192,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         &self.core.caller.identity
     }
 
+    /// The user who calls, when it is one.
+    pub(crate) fn calling_user(&self) -> Option<&UserRef> {
+        self.core.caller.user.as_ref().map(|caller| &caller.who)
+    }
+
     /// The instant of this moment.
     pub(crate) fn now(&self) -> Time {
         self.turn.now
@@ -196,6 +205,16 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// The same number for all of a call, and another for each.
     pub(crate) fn seed(&self) -> u64 {
         self.core.id.0
+    }
+
+    /// Which call it is.
+    pub(crate) fn call(&self) -> CallId {
+        self.core.id
+    }
+
+    /// What the calls of the account share.
+    pub(crate) fn floor(&mut self) -> &mut Floor {
+        self.turn.floor
     }
 
     /// Whether a user takes part in a call, a ringing one too.

@@ -1,19 +1,38 @@
-//! What the calls of one account share: who is busy, how full each trunk is. Counted by name, so
-//! that it stays true when a newer plan is applied under calls that keep theirs.
+//! What the calls of one account share: who is busy, how full each trunk is, who waits in a queue
+//! and who would take the call. Kept by name, so that it stays true when a newer plan is applied
+//! under calls that keep theirs.
+
+mod agents;
+mod lines;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Shared state of an account's calls. Entries exist only while they are above zero.
+use clock::Time;
+
+use crate::ids::CallId;
+use agents::Agents;
+pub use agents::{AgentChange, Presence};
+use lines::Lines;
+pub(crate) use lines::{Comer, Offer, Place, Roster, Strategy};
+
+/// Shared state of an account's calls. Counts exist only while they are above zero.
 #[derive(Debug, Default)]
 pub(crate) struct Floor {
     users: Tally,
     trunks: Tally,
+    agents: Agents,
+    lines: Lines,
+    /// Something has changed since nobody could be offered anything.
+    is_stirred: bool,
 }
 
+/// Who is busy.
 impl Floor {
     /// Calls each user takes part in, ringing ones too.
     pub(crate) fn users(&mut self) -> &mut Tally {
+        self.is_stirred = true;
         &mut self.users
     }
 
@@ -24,8 +43,121 @@ impl Floor {
 
     /// Whether nothing is going on.
     pub(crate) fn is_idle(&self) -> bool {
-        self.users.counts.is_empty() && self.trunks.counts.is_empty()
+        self.users.counts.is_empty() && self.trunks.counts.is_empty() && self.lines.is_empty()
     }
+}
+
+/// Queues. Nobody has to look for an agent: whoever waits is told by [`Floor::next_offer`], which
+/// the account asks after every input.
+impl Floor {
+    /// The next caller in a line who can be told something, and what. Until there is none, each
+    /// answer is another one.
+    pub(crate) fn next_offer(&mut self) -> Option<(CallId, Offer)> {
+        if !std::mem::take(&mut self.is_stirred) {
+            return None;
+        }
+        let offer = self.lines.next_offer(&self.agents, &self.users);
+        self.is_stirred = offer.is_some();
+        offer
+    }
+
+    /// When an agent may become free by time alone, and somebody waits for it.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let rest_ends_at = self.agents.next_rest_ends_at()?;
+        (!self.lines.is_empty()).then_some(rest_ends_at)
+    }
+
+    /// Rests that are over end.
+    pub(crate) fn wake(&mut self, now: Time) {
+        self.is_stirred |= self.agents.wake(now);
+    }
+
+    /// Somebody joins a line.
+    pub(crate) fn enter_line(&mut self, comer: Comer<'_>, now: Time) -> Place {
+        self.is_stirred = true;
+        self.lines.enter(comer, now)
+    }
+
+    /// A caller leaves the line without an answer.
+    pub(crate) fn leave_line(&mut self, queue: &str, place: Place) {
+        self.is_stirred = true;
+        self.lines.leave(queue, place);
+    }
+
+    /// An agent who was offered a caller did not answer, and rests.
+    pub(crate) fn missed(&mut self, spot: Spot<'_>, rest: Duration, now: Time) {
+        self.is_stirred = true;
+        self.lines.withdraw(spot.queue, spot.place, spot.agent);
+        if let Some(agent) = spot.roster.agents.get(spot.agent) {
+            self.agents.rest(agent, now + rest, now);
+        }
+    }
+
+    /// An agent who was offered a caller answered: the caller is out of the line.
+    pub(crate) fn answered(&mut self, spot: Spot<'_>, now: Time) {
+        self.is_stirred = true;
+        self.lines.answered(spot.queue, spot.place, now);
+        if let Some(agent) = spot.roster.agents.get(spot.agent) {
+            self.agents.took(agent);
+        }
+    }
+
+    /// An agent has finished a call from a queue, and does not take another for so long.
+    pub(crate) fn wrap_up(&mut self, agent: &Arc<str>, rest: Duration, now: Time) {
+        self.agents.is_done(agent, now);
+        if !rest.is_zero() {
+            self.agents.rest(agent, now + rest, now);
+        }
+    }
+
+    /// Callers in line.
+    pub(crate) fn line_length(&self, queue: &str) -> usize {
+        self.lines.length(queue)
+    }
+
+    /// The place of a caller in its line, from 1.
+    pub(crate) fn position(&self, queue: &str, place: Place) -> usize {
+        self.lines.position(queue, place)
+    }
+
+    /// How long a caller is going to wait, if anything is known about it.
+    pub(crate) fn wait_ahead(&self, queue: &str, place: Place) -> Option<Duration> {
+        self.lines.wait_ahead(queue, place)
+    }
+
+    /// Whether any of them is logged in.
+    pub(crate) fn is_anybody_in(&self, roster: &Roster) -> bool {
+        let mut agents = roster.agents.iter();
+        agents.any(|agent| self.agents.presence(agent) != Presence::Out)
+    }
+
+    /// An agent logs in or out, goes away or comes back. Says what has become of it.
+    pub(crate) fn change_agent(
+        &mut self,
+        agent: &Arc<str>,
+        change: AgentChange,
+        now: Time,
+    ) -> Presence {
+        self.is_stirred = true;
+        self.agents.change(agent, change, now)
+    }
+
+    /// A newer plan: who is no user any more is no agent either.
+    pub(crate) fn keep(&mut self, is_user: impl Fn(&str) -> bool, is_queue: impl Fn(&str) -> bool) {
+        self.agents.keep(is_user);
+        self.lines.keep(is_queue);
+        self.is_stirred = true;
+    }
+}
+
+/// An agent who was offered a caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot<'a> {
+    pub(crate) queue: &'a str,
+    pub(crate) place: Place,
+    pub(crate) roster: &'a Roster,
+    /// By position in the roster.
+    pub(crate) agent: usize,
 }
 
 /// Counts by name.
@@ -53,6 +185,11 @@ impl Tally {
     /// Whether one more would be over the limit.
     pub(crate) fn is_full(&self, name: &str, limit: Option<u32>) -> bool {
         limit.is_some_and(|limit| self.counts.get(name).copied().unwrap_or_default() >= limit)
+    }
+
+    /// Whether there is none.
+    fn is_idle(&self, name: &str) -> bool {
+        !self.counts.contains_key(name)
     }
 }
 

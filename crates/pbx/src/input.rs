@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::HangupCause;
+use crate::floor::AgentChange;
 use crate::ids::LegId;
 use crate::origination::Origination;
 use crate::recording::{RecordEnd, RecordingId};
@@ -80,6 +81,13 @@ pub enum Input {
         seconds: u32,
         /// Why it ended.
         end: RecordEnd,
+    },
+    /// An agent of queues logs in or out, goes away or comes back.
+    Agent {
+        /// The user's internal number.
+        user: Arc<str>,
+        /// What changes.
+        change: AgentChange,
     },
     /// The deadline was reached.
     Wake,

@@ -7,7 +7,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod cdr;
-mod dialling;
+pub mod codes;
 pub mod draft;
 pub mod number;
 pub mod objects;
@@ -22,6 +22,7 @@ mod calendar;
 mod call;
 mod core;
 mod cx;
+mod dialling;
 mod effect;
 mod event;
 mod floor;
@@ -42,6 +43,7 @@ pub use effect::{CallerId, Effect, Target};
 pub use event::{
     Component, Direction, Event, Fact, GroupKind, GroupRef, HangupCause, LegReport, UserRef,
 };
+pub use floor::{AgentChange, Presence};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin};
 pub use network::Network;

@@ -143,7 +143,8 @@ impl Call {
             Moment::Entered
             | Moment::Played { .. }
             | Moment::Recorded { .. }
-            | Moment::Digit(_) => Life::Goes,
+            | Moment::Digit(_)
+            | Moment::InLine(_) => Life::Goes,
         }
     }
 }

@@ -78,6 +78,8 @@ pub struct Plan {
     pub(crate) numbers: BTreeMap<E164, NodeIndex>,
     /// Where calls to a user's internal number begin, by the user's position.
     pub(crate) user_nodes: Vec<NodeIndex>,
+    /// Where calls to a feature code begin.
+    pub(crate) code_nodes: BTreeMap<&'static str, NodeIndex>,
     /// Where calls to the outside begin.
     pub(crate) outbound_node: NodeIndex,
     pub(crate) devices: BTreeMap<Arc<str>, (UserIndex, DeviceIndex)>,
@@ -146,6 +148,12 @@ impl Plan {
                 user.who.number.len() == called.len()
                     && user.who.number.bytes().next() == called.bytes().next()
             })
+    }
+
+    /// Whether it has a queue of that name.
+    pub(crate) fn has_queue(&self, name: &str) -> bool {
+        let mut nodes = self.nodes.iter();
+        nodes.any(|node| matches!(&node.object, AnyObject::Queue(queue) if queue.is_named(name)))
     }
 
     /// Its inbound numbers. They must be unique on the server.

@@ -32,6 +32,13 @@ pub enum Sound {
     Number(u32),
     /// Digits, spoken one by one.
     Digits(String),
+    /// A caller's place in a line, from 1, in a sentence.
+    QueuePlace(u32),
+    /// How long a caller is going to wait, in a sentence.
+    QueueWait {
+        /// About so long.
+        seconds: u32,
+    },
     /// Music on hold.
     Music,
     /// A tone, as the account's country has it.

@@ -80,6 +80,8 @@ impl Sounds {
             Sound::Prompt(id) => words(Part::Prompt(id)),
             Sound::Number(number) => words(Part::Number(*number)),
             Sound::Digits(digits) => words(Part::Digits(digits)),
+            Sound::QueuePlace(place) => words(Part::QueuePlace(*place)),
+            Sound::QueueWait { seconds } => words(Part::QueueWait { seconds: *seconds }),
             Sound::Music => vec![Name::Music],
             Sound::Tone(tone) => vec![Name::Tone {
                 country: country.to_owned(),
@@ -172,6 +174,9 @@ mod tests {
         let said_by_objects = [
             "ivr-invalid",
             "ivr-no-input",
+            "queue-leave-by-key",
+            "queue-still-busy",
+            "queue-thank-you",
             "vm-greeting",
             "vm-greeting-busy",
             "vm-message-short",
@@ -187,6 +192,10 @@ mod tests {
         for sound in [
             Sound::Number(21),
             Sound::Digits("1010".to_owned()),
+            Sound::QueuePlace(1),
+            Sound::QueuePlace(21),
+            Sound::QueueWait { seconds: 30 },
+            Sound::QueueWait { seconds: 300 },
             Sound::Music,
             Sound::Tone(Tone::Ringback),
             Sound::Tone(Tone::Busy),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::draft::Draft;
 use crate::effect::Target;
-use crate::event::Fact;
+use crate::event::{Event, Fact};
 use crate::ids::{AccountId, CallIds};
 use crate::input::{Failure, Origin};
 use crate::recording::Purpose;
@@ -24,6 +24,7 @@ struct Desk {
     legs: BTreeMap<String, LegId>,
     ladder: Vec<String>,
     last_play: PlayId,
+    events: Vec<Event>,
 }
 
 impl Desk {
@@ -40,6 +41,7 @@ impl Desk {
             legs: BTreeMap::new(),
             ladder: Vec::new(),
             last_play: PlayId::default(),
+            events: Vec::new(),
         }
     }
 
@@ -185,7 +187,10 @@ impl Desk {
             Effect::HangUp { leg, cause } => {
                 format!("hang up {}: {}", self.name(*leg), cause.name())
             }
-            Effect::Emit(event) => said(&event.fact),
+            Effect::Emit(event) => {
+                self.events.push(event.clone());
+                said(&event.fact)
+            }
             Effect::Originated { outcome: Ok(_) } => "begun".to_owned(),
             Effect::Originated { outcome: Err(why) } => format!("not begun: {why:?}"),
         };
@@ -268,6 +273,7 @@ mod click_to_call;
 mod external_number;
 mod menus;
 mod outbound;
+mod queue;
 mod recordings;
 mod ring_group;
 mod time_conditions;

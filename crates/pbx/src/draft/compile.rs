@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 use super::document::Draft;
 use super::problem::{Problem, Severity};
 use super::text::{is_sender, is_word, name_complaint, nearest};
+use crate::codes::{CODES, Code, Feature};
 use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
 use crate::number::{E164, Numbering};
-use crate::objects::{AnyObject, Outbound, RingUser};
+use crate::objects::{AgentCode, AnyObject, Outbound, RingUser};
 use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Plan, User, UserIndex};
 
 /// Who applies a draft.
@@ -86,6 +87,7 @@ impl Draft {
             return Err(problems);
         }
         let user_nodes = add_user_nodes(&mut nodes, &users);
+        let code_nodes = add_code_nodes(&mut nodes);
         let outbound_node = add_node(&mut nodes, AnyObject::Outbound(Outbound));
         Ok(Plan {
             account,
@@ -109,6 +111,7 @@ impl Draft {
                 .map(|(key, (node, _))| (key, node))
                 .collect(),
             user_nodes,
+            code_nodes,
             outbound_node,
             devices: device_index(&users),
             internal_numbers: number_index(&users),
@@ -338,6 +341,11 @@ impl Compiler<'_> {
         self.users.get(index.0).map(|user| user.who.clone())
     }
 
+    /// How many devices that user has.
+    pub(crate) fn device_count(&self, index: UserIndex) -> usize {
+        self.users.get(index.0).map_or(0, |user| user.devices.len())
+    }
+
     /// The number outside that a setting names.
     pub(crate) fn number(&mut self, setting: &str, text: &str) -> Option<E164> {
         let number = self.numbering.normalise(text);
@@ -443,6 +451,17 @@ fn add_user_nodes(nodes: &mut Vec<Node>, users: &[User]) -> Vec<NodeIndex> {
             add_node(nodes, AnyObject::RingUser(object))
         })
         .collect()
+}
+
+/// One object for each feature code.
+fn add_code_nodes(nodes: &mut Vec<Node>) -> BTreeMap<&'static str, NodeIndex> {
+    let node = |code: &Code| {
+        let object = match code.feature {
+            Feature::Agent(change) => AnyObject::AgentCode(AgentCode { change }),
+        };
+        (code.dialled, add_node(nodes, object))
+    };
+    CODES.iter().map(node).collect()
 }
 
 fn device_index(users: &[User]) -> BTreeMap<Arc<str>, (UserIndex, DeviceIndex)> {

@@ -138,7 +138,8 @@ impl Object for CallRecording {
                 | Moment::Left { .. }
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
             ) => Step::Stay,
         }
     }

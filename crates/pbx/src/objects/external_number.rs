@@ -193,7 +193,8 @@ impl Object for ExternalNumber {
                 | Moment::Failed { .. }
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
             ) => Step::Stay,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{MAX_GROUPS, MAX_MEMBERS};
+use super::{MAX_AGENTS, MAX_GROUPS, MAX_MEMBERS};
 use crate::draft::{
     MAX_EMAILS, headers_complaint, is_email, is_word, nearest, token_complaint, url_complaint,
 };
@@ -53,6 +53,8 @@ pub enum Shape {
     User,
     /// A telephone number.
     Number,
+    /// The internal numbers of users.
+    Users,
     /// Telephone numbers.
     Numbers,
     /// Users and numbers outside.
@@ -89,29 +91,24 @@ impl Shape {
                 .then(|| "must be a user's internal number in quotes, such as \"1010\"".to_owned()),
             Self::Number => (!value.is_string())
                 .then(|| "must be a number in quotes, such as \"+61298765432\"".to_owned()),
-            Self::Members => {
-                let fits = value.as_array().is_some_and(|list| {
-                    (1..=MAX_MEMBERS).contains(&list.len()) && list.iter().all(Value::is_object)
-                });
-                (!fits).then(|| {
-                    format!(
-                        "must be a list of 1 to {MAX_MEMBERS} members, such as \
-                         [{{\"user\": \"1010\"}}, {{\"number\": \"+61298765432\"}}]"
-                    )
-                })
-            }
-            Self::Emails => {
-                let fits = value.as_array().is_some_and(|list| {
-                    (1..=MAX_EMAILS).contains(&list.len())
-                        && list.iter().all(|one| one.as_str().is_some_and(is_email))
-                });
-                (!fits).then(|| {
-                    format!(
-                        "must be a list of 1 to {MAX_EMAILS} mail addresses in quotes, such as \
-                         [\"john@acme.example.com\"]"
-                    )
-                })
-            }
+            Self::Users => list_complaint(
+                value,
+                MAX_AGENTS,
+                Value::is_string,
+                "internal numbers in quotes, such as [\"1010\", \"1011\"]",
+            ),
+            Self::Members => list_complaint(
+                value,
+                MAX_MEMBERS,
+                Value::is_object,
+                "members, such as [{\"user\": \"1010\"}, {\"number\": \"+61298765432\"}]",
+            ),
+            Self::Emails => list_complaint(
+                value,
+                MAX_EMAILS,
+                |one| one.as_str().is_some_and(is_email),
+                "mail addresses in quotes, such as [\"john@acme.example.com\"]",
+            ),
             Self::Url => match value.as_str() {
                 Some(url) => url_complaint(url).map(str::to_owned),
                 None => Some("must be an address in quotes".to_owned()),
@@ -150,6 +147,7 @@ impl Shape {
             Self::Whole { .. }
             | Self::Choice(_)
             | Self::User
+            | Self::Users
             | Self::Number
             | Self::Numbers
             | Self::Members
@@ -178,6 +176,7 @@ impl Shape {
             Self::Whole { .. }
             | Self::Choice(_)
             | Self::User
+            | Self::Users
             | Self::Number
             | Self::Numbers
             | Self::Members
@@ -244,6 +243,18 @@ pub(crate) fn complaints(fields: &[Field], settings: &Map<String, Value>) -> Vec
         }
     }
     complaints
+}
+
+fn list_complaint(
+    value: &Value,
+    most: usize,
+    is_one: fn(&Value) -> bool,
+    what: &str,
+) -> Option<String> {
+    let fits = value
+        .as_array()
+        .is_some_and(|list| (1..=most).contains(&list.len()) && list.iter().all(is_one));
+    (!fits).then(|| format!("must be a list of 1 to {most} {what}"))
 }
 
 fn unknown(key: &str, fields: &[Field]) -> String {

@@ -121,7 +121,8 @@ impl Object for HangUp {
                 | Moment::Failed { .. }
                 | Moment::Left { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
                 _,
             ) => Step::Stay,
             (State::Listening(_), Moment::Played { .. } | Moment::Woken, _)

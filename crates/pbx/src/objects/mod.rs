@@ -1,5 +1,6 @@
 //! The objects of the call flow: one file each, and one line in the registry below.
 
+mod agent_code;
 mod call_recording;
 mod caller_filter;
 mod external_number;
@@ -9,6 +10,7 @@ mod inbound_number;
 mod ivr;
 mod outbound;
 mod play_audio;
+mod queue;
 mod ring_group;
 mod time_conditions;
 mod user;
@@ -23,9 +25,11 @@ use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
 
+pub(crate) use agent_code::AgentCode;
 pub use fields::{Field, Need, Shape};
 pub(crate) use fields::{complaints, own_exits};
 pub(crate) use outbound::Outbound;
+use queue::MAX_AGENTS;
 use ring_group::MAX_MEMBERS;
 use time_conditions::MAX_GROUPS;
 pub(crate) use user::RingUser;
@@ -184,6 +188,7 @@ objects! {
     user::RingUser,
     ring_group::RingGroup,
     external_number::ExternalNumber,
+    queue::Queue,
     play_audio::PlayAudio,
     ivr::Ivr,
     caller_filter::CallerFilter,
@@ -193,6 +198,7 @@ objects! {
     hangup::HangUp,
     webhook::Webhook,
     outbound::Outbound,
+    agent_code::AgentCode,
 }
 
 /// The kinds a document may name.

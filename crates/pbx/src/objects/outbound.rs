@@ -76,7 +76,8 @@ impl Object for Outbound {
                 | Moment::Failed { .. }
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
             ) => Step::Stay,
         }
     }

@@ -113,7 +113,8 @@ impl Object for PlayAudio {
                 | Moment::Left { .. }
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
             ) => Step::Stay,
         }
     }

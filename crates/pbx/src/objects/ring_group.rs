@@ -11,6 +11,7 @@ use crate::core::Destination;
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::{Compiler, MAX_RING_SECONDS, MIN_RING_SECONDS};
 use crate::event::{Fact, GroupKind, GroupRef, HangupCause, UserRef};
+use crate::hash::mix;
 use crate::input::Failure;
 use crate::number::E164;
 use crate::plan::UserIndex;
@@ -252,7 +253,8 @@ impl Object for RingGroup {
                 | Moment::Failed { .. }
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
             ) => Step::Stay,
         }
     }
@@ -407,14 +409,12 @@ fn has_anybody_twice(members: &[Member]) -> bool {
     false
 }
 
-/// Another order for each seed: Fisher and Yates, with the steps of `SplitMix64`.
+/// Another order for each seed: Fisher and Yates.
 fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..items.len()).rev() {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let drawn = (mixed ^ (mixed >> 31)) % (last as u64 + 1);
+        state = mix(state);
+        let drawn = state % (last as u64 + 1);
         items.swap(last, usize::try_from(drawn).unwrap_or(last));
     }
 }

@@ -16,6 +16,7 @@ fn sample(shape: Shape) -> Value {
         Shape::Choice(words) => json!(words.first()),
         Shape::User => json!("1011"),
         Shape::Number => json!("+61298765432"),
+        Shape::Users => json!(["1011"]),
         Shape::Members => json!([{"user": "1011"}, {"number": "+61298760000"}]),
         Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!(["+61298760000"]),

@@ -191,7 +191,8 @@ impl Object for Voicemail {
                 | Moment::Left { .. }
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
-                | Moment::Digit(_),
+                | Moment::Digit(_)
+                | Moment::InLine(_),
             ) => Step::Stay,
         }
     }

@@ -180,6 +180,14 @@ fn settings(fields: &[Field], flow: u32, users: u32, random: &mut Random) -> Map
     settings
 }
 
+/// Users of the account in their order.
+fn some_users(users: u32, random: &mut Random) -> Value {
+    let first = random.between(0, users.saturating_sub(1));
+    (first..users)
+        .map(|user| json!(format!("10{user:02}")))
+        .collect()
+}
+
 /// Users of the account in their order, and a number outside now and then.
 fn members(users: u32, random: &mut Random) -> Value {
     let first = random.between(0, users.saturating_sub(1));
@@ -216,6 +224,7 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
         )),
         // The number of a flow, so that it may be shown too.
         Shape::Number => json!(format!("+6129876543{flow}")),
+        Shape::Users => some_users(users, random),
         Shape::Members => members(users, random),
         Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!([format!("+6129876543{flow}")]),

@@ -70,9 +70,9 @@ enum Attempt {
     Over,
 }
 
-type Verdict = Result<(), String>;
+pub(super) type Verdict = Result<(), String>;
 
-fn law(kept: bool, broken: impl FnOnce() -> String) -> Verdict {
+pub(super) fn law(kept: bool, broken: impl FnOnce() -> String) -> Verdict {
     if kept { Ok(()) } else { Err(broken()) }
 }
 
@@ -142,6 +142,7 @@ impl Laws {
             | Input::Digit { .. }
             | Input::Played { .. }
             | Input::Recorded { .. }
+            | Input::Agent { .. }
             | Input::Wake
             | Input::EndAll { .. } => {}
         }

@@ -4,11 +4,13 @@
 mod document;
 mod laws;
 mod passes;
+mod queues;
 mod random;
 mod walk;
 
 pub use document::{example, random_draft, random_draft_of};
 pub use laws::Laws;
 pub use passes::compare_with_webhooks;
+pub use queues::Queues;
 pub use random::Random;
 pub use walk::{Walked, walk};

@@ -7,11 +7,14 @@ use clock::Time;
 
 use super::document::random_draft;
 use super::laws::Laws;
+use super::queues::Queues;
 use super::random::Random;
 use crate::account::Account;
+use crate::codes::CODES;
 use crate::draft::Draft;
 use crate::effect::Effect;
 use crate::event::HangupCause;
+use crate::floor::AgentChange;
 use crate::ids::{AccountId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin};
 use crate::origination::Origination;
@@ -67,11 +70,13 @@ pub(super) fn walk_on_tape(
     tape: &mut Vec<Told>,
 ) -> Result<Walked, String> {
     let mut random = Random::new(seed);
-    let plan = random_plan(&mut random, 0, tape)?;
+    let mut queues = Queues::default();
+    let plan = random_plan(&mut random, 0, tape, &mut queues)?;
     let mut walker = Walker {
         account: Account::new(Arc::clone(&plan)),
         plan,
         tape,
+        queues,
         ids: Ids::new(CallIds::new(0, START), LegId(1)),
         now: START,
         laws: Laws::new(),
@@ -94,9 +99,11 @@ fn random_plan(
     random: &mut Random,
     version: u64,
     tape: &mut Vec<Told>,
+    queues: &mut Queues,
 ) -> Result<Arc<Plan>, String> {
     let draft = random_draft(random);
     let plan = draft.compile(AccountId(1), version);
+    queues.plan(&draft);
     tape.push(Told::Draft(Box::new(draft), version));
     plan.map(Arc::new)
         .map_err(|problems| format!("a random draft compiles: {problems:?}"))
@@ -109,6 +116,7 @@ struct Walker<'a> {
     now: Time,
     random: Random,
     laws: Laws,
+    queues: Queues,
     past_legs: Vec<LegId>,
     walked: Walked,
     spoil: &'a mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
@@ -121,11 +129,12 @@ impl Walker<'_> {
             0..=16 => self.call(),
             17..=19 => self.originate(),
             20..=74 => self.leg(),
-            75..=92 => self.time(),
+            75..=90 => self.time(),
+            91..=92 => self.agent(),
             93..=95 => self.give(Input::Wake),
             96..=98 => {
                 let version = u64::from(step) + 1;
-                self.plan = random_plan(&mut self.random, version, self.tape)?;
+                self.plan = random_plan(&mut self.random, version, self.tape, &mut self.queues)?;
                 self.account.apply(Arc::clone(&self.plan));
                 Ok(())
             }
@@ -206,6 +215,7 @@ impl Walker<'_> {
         let choice = match self.random.between(0, 9) {
             0..=3 => self.random.pick(&numbers).cloned(),
             4..=6 => self.random.pick(&users).cloned(),
+            7 => self.random.pick(CODES).map(|code| code.dialled.to_owned()),
             _ => self.random.pick(&others).map(ToString::to_string),
         };
         choice.unwrap_or_default()
@@ -278,6 +288,23 @@ impl Walker<'_> {
         self.give(input)
     }
 
+    fn agent(&mut self) -> Result<(), String> {
+        let users = self.plan.users.iter();
+        let users: Vec<Arc<str>> = users.map(|user| Arc::clone(&user.who.number)).collect();
+        let changes = [
+            AgentChange::LogIn,
+            AgentChange::LogOut,
+            AgentChange::Pause,
+            AgentChange::Resume,
+        ];
+        let change = self.random.pick(&changes).copied();
+        let user = self.random.pick(&users).cloned();
+        self.give(Input::Agent {
+            user: user.unwrap_or_else(|| "nobody".into()),
+            change: change.unwrap_or(AgentChange::LogIn),
+        })
+    }
+
     /// Time goes on, to the next deadline or by a little less than that.
     fn time(&mut self) -> Result<(), String> {
         let deadline = self.account.deadline();
@@ -296,6 +323,7 @@ impl Walker<'_> {
     fn give(&mut self, input: Input) -> Result<(), String> {
         let woken = matches!(input, Input::Wake);
         self.laws.input(&input);
+        self.queues.input(&input);
         let told = format!("{input:?}");
         let (now, ids) = (self.now, self.ids.clone());
         self.tape.push(Told::Input(now, input.clone(), ids));
@@ -306,6 +334,10 @@ impl Walker<'_> {
         self.remember(&effects);
         self.laws
             .effects(&effects)
+            .and_then(|()| {
+                self.queues
+                    .effects(self.now, &effects, self.account.deadline())
+            })
             .map_err(|broken| format!("{broken}, after {told}"))?;
         let stuck = woken
             && self
