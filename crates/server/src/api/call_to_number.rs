@@ -148,9 +148,10 @@ fn refused(why: Unplaced) -> ApiError {
             "number_to_call",
             "must be an international number (E.164) or an internal number of this account",
         ),
-        Unplaced::Forbidden => {
-            ApiError::field("number_to_call", "is not allowed by the account's dialling rules")
-        }
+        Unplaced::Forbidden => ApiError::field(
+            "number_to_call",
+            "is not allowed by the account's dialling rules",
+        ),
         Unplaced::NotPresentable => {
             ApiError::field("caller_id", "must be a number of this account")
         }

@@ -23,4 +23,5 @@ mod registration;
 mod replay;
 mod ring_group;
 mod streams;
+mod webhook_object;
 mod webhooks;

@@ -171,7 +171,7 @@ pub(crate) fn account(carrier: SocketAddr, url: String) -> Account {
             triggers: "all",
             timeout_seconds: 30,
         }],
-        allowed_ips: "[\"127.0.0.1\"]",
         more_flows: String::new(),
+        allowed_ips: "[\"127.0.0.1\"]",
     }
 }
