@@ -241,15 +241,7 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
                 flow: flow.map(FlowId),
             })
         }
-        Entry::Ports { ports } => {
-            let port = |(path, rtp_port): (u64, u16)| Port {
-                path: PathId::from_bits(path),
-                rtp_port,
-            };
-            Input::Media(MediaEvent::Ports {
-                ports: ports.into_iter().map(port).collect(),
-            })
-        }
+        Entry::Ports { ports } => ports_bound(ports),
         Entry::Silent { path } => Input::Media(MediaEvent::Silent {
             path: PathId::from_bits(path),
         }),
@@ -284,6 +276,16 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         Entry::Start(_) | Entry::Digest { .. } => return Ok(Vec::new()),
     };
     Ok(engine.handle(now, input))
+}
+
+fn ports_bound(ports: Vec<(u64, u16)>) -> Input<'static> {
+    let port = |(path, rtp_port)| Port {
+        path: PathId::from_bits(path),
+        rtp_port,
+    };
+    Input::Media(MediaEvent::Ports {
+        ports: ports.into_iter().map(port).collect(),
+    })
 }
 
 fn plan_of(

@@ -19,6 +19,7 @@ mod menus;
 mod outage;
 mod outbound;
 mod process;
+mod queue;
 mod registration;
 mod replay;
 mod ring_group;

@@ -1,0 +1,122 @@
+//! A carrier calls a queue: who rings, how long callers wait, and what is told of the stay.
+
+use serde_json::Value;
+
+use crate::common::receiver::Delivery;
+use crate::common::stage::{CRM, SOON, Stage};
+
+const CALLER: &str = "61400000001";
+const NUMBER: &str = "61298765436";
+
+/// John and Ann answer callers together, for 3 s, and again after 1 s; a caller waits for 6 s.
+const FLOW: &str = r#"  - id: support
+    name: Support
+    objects:
+      - {id: in, kind: inbound_number, settings: {numbers: ["+61298765436"]}, exits: {next: queue}}
+      - {id: queue, kind: queue, name: Support, settings: {agents: ["1010", "1020"], ring_seconds: 3, retry_seconds: 1, max_wait_seconds: 6}, exits: {time_out: sorry}}
+      - {id: sorry, kind: hangup, settings: {cause: busy}}
+"#;
+
+fn stage() -> Stage {
+    Stage::with(&[], |account| FLOW.clone_into(&mut account.more_flows))
+}
+
+/// Demands that every webhook names the queue, and gives the summary, which is the last.
+fn summary(hooks: &[Delivery]) -> &Value {
+    for hook in hooks {
+        assert_eq!(hook.body["queue_name"], "Support", "{}", hook.kind());
+    }
+    &hooks.last().expect("there are webhooks").body
+}
+
+#[test]
+fn an_agent_answers_and_the_others_stop_ringing() {
+    let stage = stage();
+    let (john, ann) = (stage.phone("1010-desk"), stage.phone("1020-desk"));
+    let john = john.play("rings").start();
+    let ann = ann.play("answers").pause_ms(400).start();
+    // The caller is answered at once, to hear music: what it waits is not its ringing.
+    let call = stage.carrier_plays("carrier-calls", CALLER, NUMBER);
+    call.pause_ms(1_700).start().finish();
+    john.finish();
+    ann.finish();
+    let hooks = stage.follows("queue::an_agent_answers_and_the_others_stop_ringing");
+    let summary = summary(&hooks);
+    assert_eq!(summary["connected_at"], hooks[2].body["connected_at"]);
+    assert!(matches!(summary["call_duration"].as_u64(), Some(1 | 2)));
+    let list = |query: &str| stage.server.group_calls("get-queue-calls", query).len();
+    assert_eq!(list("queues_names=Support&users_numbers=1020"), 1);
+    assert_eq!(list("queues_names=Sales"), 0);
+    assert!(
+        stage
+            .server
+            .group_calls("get-ringgroup-calls", "")
+            .is_empty()
+    );
+}
+
+#[test]
+fn who_hangs_up_in_line_has_abandoned_the_queue() {
+    let stage = stage();
+    let (john, ann) = (stage.phone("1010-desk"), stage.phone("1020-desk"));
+    let (john, ann) = (john.play("rings").start(), ann.play("rings").start());
+    let call = stage.carrier_plays("carrier-calls", CALLER, NUMBER);
+    call.pause_ms(1_000).start().finish();
+    john.finish();
+    ann.finish();
+    summary(&stage.follows("queue::who_hangs_up_in_line_has_abandoned_the_queue"));
+}
+
+#[test]
+fn agents_ring_again_and_again_and_the_stay_is_one() {
+    let stage = stage();
+    let (john, ann) = (stage.phone("1010-desk"), stage.phone("1020-desk"));
+    let (john, ann) = (john.play("rings"), ann.play("rings"));
+    let (john, ann) = (john.calls(2, 10).start(), ann.calls(2, 10).start());
+    let call = stage.carrier_plays("carrier-calls-until-bye", CALLER, NUMBER);
+    call.start().finish();
+    john.finish_counted();
+    ann.finish_counted();
+    let hooks = stage.follows("queue::agents_ring_again_and_again_and_the_stay_is_one");
+    assert_eq!(summary(&hooks)["call_duration"], 6);
+    for row in stage.rows(2) {
+        // Two attempts, of three seconds and of the two that are left, less what they took to begin.
+        let rang_seconds = row["call_duration"].as_u64();
+        assert!(matches!(rang_seconds, Some(4 | 5)), "{row}");
+    }
+}
+
+#[test]
+fn a_crash_ends_the_wait_of_a_caller_in_line() {
+    let mut stage = stage();
+    let (john, ann) = (stage.phone("1010-desk"), stage.phone("1020-desk"));
+    let (john, ann) = (john.play("rings").start(), ann.play("rings").start());
+    let call = stage.carrier_plays("carrier-calls-until-bye", CALLER, NUMBER);
+    let call = call.start();
+    stage.receiver.wait_for(CRM, 2, SOON);
+    stage.server.kill();
+    for party in [call, john, ann] {
+        party.vanish();
+    }
+    stage.server.launch();
+    summary(&stage.follows("queue::a_crash_ends_the_wait_of_a_caller_in_line"));
+}
+
+#[test]
+fn a_crash_while_an_agent_talks_ends_an_answered_stay() {
+    let mut stage = stage();
+    let (john, ann) = (stage.phone("1010-desk"), stage.phone("1020-desk"));
+    let john = john.play("rings").start();
+    let ann = ann.play("answers").pause_ms(300).start();
+    let call = stage.carrier_plays("carrier-calls-until-bye", CALLER, NUMBER);
+    let call = call.start();
+    // Both ring, Ann answers, John's attempt is over.
+    stage.receiver.wait_for(CRM, 4, SOON);
+    john.finish();
+    stage.server.kill();
+    for party in [call, ann] {
+        party.vanish();
+    }
+    stage.server.launch();
+    summary(&stage.follows("queue::a_crash_while_an_agent_talks_ends_an_answered_stay"));
+}
