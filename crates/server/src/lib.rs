@@ -18,6 +18,7 @@ pub mod net;
 mod observe;
 pub mod ready;
 pub mod record;
+pub mod recordings;
 pub mod retention;
 pub mod rtp;
 pub mod serve;

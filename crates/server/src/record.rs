@@ -242,9 +242,7 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             })
         }
         Entry::Ports { ports } => ports_bound(ports),
-        Entry::Silent { path } => Input::Media(MediaEvent::Silent {
-            path: PathId::from_bits(path),
-        }),
+        Entry::Silent { path } => silent(path),
         Entry::PlayEnded { path, play } => play_ended(path, play),
         Entry::Digit { path, digit } => key_pressed(path, digit),
         Entry::RecordClosed {
@@ -252,10 +250,7 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             seconds,
             reason,
         } => record_closed(recording, seconds, reason),
-        Entry::Closed { path, report } => Input::Media(MediaEvent::Closed {
-            path: PathId::from_bits(path),
-            report,
-        }),
+        Entry::Closed { path, report } => closed(path, report),
         Entry::Resolved {
             token,
             addresses,
@@ -314,6 +309,16 @@ fn record_closed(
         seconds,
         reason,
     })
+}
+
+fn silent(path: u64) -> Input<'static> {
+    let path = PathId::from_bits(path);
+    Input::Media(MediaEvent::Silent { path })
+}
+
+fn closed(path: u64, report: media::LegReport) -> Input<'static> {
+    let path = PathId::from_bits(path);
+    Input::Media(MediaEvent::Closed { path, report })
 }
 
 fn play_ended(path: u64, play: u32) -> Input<'static> {

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use engine::Engine;
+use pbx::RecordingId;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sip::{FlowId, RegistrarLimits};
-use store::{Reader, StoreError, Writer};
+use store::{Reader, Recording, StoreError, Writer};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -31,9 +32,10 @@ use crate::net::tcp::{self, Streams};
 use crate::net::udp::UdpPort;
 use crate::ready::{Part, Readiness};
 use crate::record::Recorder;
+use crate::recordings::{Mailer, link};
 use crate::rtp::{self, RtpSettings};
 use crate::settings::Settings;
-use crate::{api, inbox, observe, retention};
+use crate::{api, inbox, observe, recordings, retention};
 
 /// Where a running server listens, as written to `run.json` in the data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +75,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         opened,
         live,
         recovered,
+        unfinished,
     } = remember(settings)?;
     let common = Common {
         clock,
@@ -86,8 +89,9 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     };
     let (stop, stopped) = watch::channel(());
     let not_before = recovered.not_before;
+    let (to_close, closed) = mpsc::channel(recordings::CAPACITY);
     let (ledger, ledger_thread, delivery) =
-        common.keep(settings, writer, recovered.fold, &stopped)?;
+        common.keep(settings, (writer, recovered.fold), to_close, &stopped)?;
     let network = Network {
         settings,
         common: &common,
@@ -95,7 +99,8 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     };
     let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
     observe::drive(&common.metrics, &drive.gauges());
-    let (http, api) = common.answer(settings, drive.messages(), stopped)?;
+    let (http, api) = common.answer(settings, drive.messages(), stopped.clone())?;
+    let finish = common.finish((settings, http), &ledger, (unfinished, closed), stopped)?;
     let listening = Listening {
         sip_udp,
         sip_tcp,
@@ -125,7 +130,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         ledger_thread,
         stop,
         delivery,
-        tasks: vec![api, visitors, follow, forget],
+        tasks: vec![api, visitors, follow, forget, finish],
         runtime: common.runtime,
         run_file,
     })
@@ -139,6 +144,8 @@ struct Memory {
     opened: Vec<Account>,
     live: Live,
     recovered: Recovered,
+    /// Recordings that the process before left unfinished.
+    unfinished: Vec<Recording>,
 }
 
 /// Opens the store, reads the accounts and closes the calls that died with the process before.
@@ -161,6 +168,8 @@ fn remember(settings: &Settings) -> anyhow::Result<Memory> {
         let calls = recovered.lost_calls;
         tracing::warn!(calls, "calls that died with the process before were closed");
     }
+    // All calls are over by now, so nothing of these goes on.
+    let unfinished = reader.unfinished_recordings()?;
     Ok(Memory {
         writer,
         reader,
@@ -168,6 +177,7 @@ fn remember(settings: &Settings) -> anyhow::Result<Memory> {
         opened,
         live,
         recovered,
+        unfinished,
     })
 }
 
@@ -197,8 +207,8 @@ impl Common {
     fn keep(
         &self,
         settings: &Settings,
-        writer: Writer,
-        fold: pbx::cdr::Fold,
+        (writer, fold): (Writer, pbx::cdr::Fold),
+        closed: mpsc::Sender<RecordingId>,
         stopped: &watch::Receiver<()>,
     ) -> anyhow::Result<(Ledger, JoinHandle<()>, tokio::task::JoinHandle<()>)> {
         let (to_deliver, inbox) = mpsc::channel(deliver::CAPACITY_MESSAGES);
@@ -209,6 +219,7 @@ impl Common {
             clock: self.clock.clone(),
             accounts: self.live.clone(),
             seal: Arc::clone(&self.seal),
+            closed,
             deliver: to_deliver.clone(),
             readiness: self.readiness.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -250,10 +261,32 @@ impl Common {
             readiness: self.readiness.clone(),
             metrics: Arc::clone(&self.metrics),
             drive,
+            recordings: recordings_folder(settings),
         };
         let router = api::router(parts, &settings.http);
         let serve = api::serve::serve(listener, router, Arc::clone(&self.metrics), stopped);
         Ok((local, self.runtime.spawn(serve)))
+    }
+
+    /// Starts finishing recordings: those that are left, then those that are closed.
+    fn finish(
+        &self,
+        (settings, http): (&Settings, SocketAddr),
+        ledger: &Ledger,
+        (left, closed): (Vec<Recording>, mpsc::Receiver<RecordingId>),
+        stopped: watch::Receiver<()>,
+    ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+        let parts = recordings::Parts {
+            folder: recordings_folder(settings),
+            clock: self.clock.clone(),
+            accounts: self.live.clone(),
+            reader: self.reader.clone(),
+            ledger: ledger.clone(),
+            base_url: link::base(&settings.http, http),
+            mailer: Mailer::new(&settings.smtp)?,
+        };
+        let finish = recordings::run(parts, left, closed, stopped);
+        Ok(self.runtime.spawn(finish))
     }
 
     /// Starts forgetting what is old.
@@ -476,7 +509,7 @@ impl Network<'_> {
             threads: self.settings.rtp.threads,
             address: sip_address,
             ports: self.settings.rtp.ports.0.clone(),
-            recordings: Some(self.settings.data_dir.join("recordings")),
+            recordings: Some(recordings_folder(self.settings)),
             ..RtpSettings::default()
         }
     }
@@ -492,6 +525,11 @@ impl Network<'_> {
             .with_context(|| format!("cannot record inputs to {}", path.display()))?;
         Ok(Some(recorder))
     }
+}
+
+/// Where journals and audio are.
+fn recordings_folder(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("recordings")
 }
 
 /// The address by which others reach a socket bound to `bound`: itself, or for a wildcard the one

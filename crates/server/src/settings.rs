@@ -3,6 +3,8 @@
 //! `switchhook.example.toml` documents every key with its default, and a test proves that it does.
 //! The keys that exist are derived from [`Settings::default`], so no second list can go stale.
 
+mod smtp;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -14,6 +16,7 @@ use toml::{Table, Value};
 
 use crate::nearest;
 use crate::net::cidr::Cidr;
+pub use smtp::{Encryption, Smtp};
 
 /// The documented default file, as `switchhook config` prints it.
 pub const EXAMPLE: &str = include_str!("../../../switchhook.example.toml");
@@ -45,6 +48,8 @@ pub struct Settings {
     pub http: Http,
     /// Webhook delivery.
     pub hooks: Hooks,
+    /// Mails.
+    pub smtp: Smtp,
     /// What is kept how long.
     pub retention: Retention,
 }
@@ -105,6 +110,8 @@ pub struct Rtp {
 pub struct Http {
     /// Address listened on.
     pub listen: SocketAddr,
+    /// The beginning of links that people outside can reach; empty: the address listened on.
+    pub public_url: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
     /// Sustained rate of one API key.
@@ -242,6 +249,7 @@ impl Default for Settings {
             rtp: Rtp::default(),
             http: Http::default(),
             hooks: Hooks::default(),
+            smtp: Smtp::default(),
             retention: Retention::default(),
         }
     }
@@ -289,6 +297,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: String::new(),
             trusted_proxies: Vec::new(),
             requests_per_second: 20,
             requests_at_once: 100,
@@ -431,6 +440,13 @@ impl Settings {
         timeout(
             "hooks.recording_timeout_seconds",
             self.hooks.recording_timeout_seconds,
+        )?;
+        self.smtp.check()?;
+        let url = self.http.public_url.as_str();
+        rule(
+            url.is_empty() || url.starts_with("https://") || url.starts_with("http://"),
+            "http.public_url",
+            format!("must begin with https:// or http://, it is `{url}`"),
         )?;
         rule(
             self.rtp.threads <= MAX_RTP_THREADS,

@@ -7,6 +7,7 @@ use pbx::cdr::{GroupCall, UserCall};
 use pbx::{AccountId, CallId, Event};
 
 use crate::delivery::{DeliveryId, Fate, Tells};
+use crate::recording::RecordingWrite;
 
 /// Everything that is committed together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Batch {
     pub rows: Vec<UserCall>,
     /// Rows of stays that are over, alike.
     pub group_rows: Vec<GroupCall>,
+    /// What has changed about recordings, in order.
+    pub recordings: Vec<RecordingWrite>,
     /// What webhook endpoints must be told, in order.
     pub deliveries: Vec<NewDelivery>,
     /// How attempts to tell them went.
@@ -94,6 +97,7 @@ impl Batch {
         self.events.is_empty()
             && self.rows.is_empty()
             && self.group_rows.is_empty()
+            && self.recordings.is_empty()
             && self.deliveries.is_empty()
             && self.attempts.is_empty()
             && self.heartbeat.is_none()
@@ -104,7 +108,9 @@ impl Batch {
     /// so power loss leaves a prefix; an attempt that it forgets is made again, which is allowed.
     pub(crate) fn durability(&self) -> Durability {
         let shows_nothing = self.rows.is_empty() && self.group_rows.is_empty();
-        if self.deliveries.is_empty() && shows_nothing {
+        // What a recording was made from is deleted after its end is written.
+        let ends_no_recording = self.recordings.iter().all(|write| !write.is_the_last());
+        if self.deliveries.is_empty() && shows_nothing && ends_no_recording {
             Durability::Process
         } else {
             Durability::Power

@@ -14,6 +14,7 @@ mod counts;
 mod delivery;
 mod error;
 mod query;
+mod recording;
 mod sqlite;
 
 pub use account::AccountDocument;
@@ -24,4 +25,5 @@ pub use delivery::{
 };
 pub use error::StoreError;
 pub use query::{CallQuery, MAX_PAGE_ROWS, Order, Page, Position};
+pub use recording::{Recording, RecordingState, RecordingWrite};
 pub use sqlite::{Reader, Writer};

@@ -81,6 +81,7 @@ impl World {
             accounts: accounts.clone(),
             seal: Arc::clone(&seal),
             deliver,
+            closed: mpsc::channel(1).0,
             readiness: Readiness::default(),
             metrics: Arc::clone(&metrics),
         })?;

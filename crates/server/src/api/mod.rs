@@ -2,6 +2,7 @@
 //!
 //! Only here and in `hooks::payload` is JSON defined that the outside sees.
 
+mod audio;
 mod auth;
 mod call_to_number;
 mod cursor;
@@ -19,6 +20,7 @@ mod user_calls;
 mod tests;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -54,6 +56,7 @@ pub struct Api {
     readiness: Readiness,
     metrics: Arc<Metrics>,
     drive: Sender<Message>,
+    recordings: PathBuf,
 }
 
 /// What the rest of the server gives to the API.
@@ -70,6 +73,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Who begins calls.
     pub drive: Sender<Message>,
+    /// The folder of audio.
+    pub recordings: PathBuf,
 }
 
 /// Every route of the server.
@@ -84,6 +89,7 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
         readiness: parts.readiness,
         metrics: parts.metrics,
         drive: parts.drive,
+        recordings: parts.recordings,
     });
     let mut integration = Router::new();
     for (_, path, handler) in routes() {
@@ -91,6 +97,7 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
     }
     Router::new()
         .nest(BASE, integration)
+        .route(audio::PATH, get(audio::send))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

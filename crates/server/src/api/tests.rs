@@ -65,6 +65,7 @@ fn server(http: &Http) -> Server {
         readiness: Readiness::default(),
         metrics: Arc::default(),
         drive,
+        recordings: folder.path().to_owned(),
     };
     Server {
         inbox,

@@ -4,8 +4,8 @@
 //! must, null or not. The committed snapshots are the samples that the portal and the docs show.
 
 use clock::Time;
-use pbx::Trigger;
 use pbx::cdr::{ComponentFacts, HookFacts};
+use pbx::{Finished, Purpose, Trigger};
 use serde::Serialize;
 
 use crate::stamp::Stamp;
@@ -125,6 +125,69 @@ pub fn render_component(facts: &ComponentFacts) -> Option<Vec<u8>> {
         component_name: &facts.component.name,
     };
     serde_json::to_vec(&event).ok()
+}
+
+/// What every event of a recording tells.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
+struct Recorded<'a> {
+    r#type: &'static str,
+    unique_call_id: String,
+    caller_id: Option<&'a str>,
+    dest_number: &'a str,
+    #[serde(flatten)]
+    user: Option<Calling<'a>>,
+    recorded_at: Stamp,
+    /// One string, also when it names several or nobody.
+    emails: String,
+    email_subject: &'a str,
+    email_message: &'a str,
+    #[serde(flatten)]
+    audio: Audio<'a>,
+}
+
+/// The user whose call was recorded.
+#[derive(Serialize)]
+struct Calling<'a> {
+    user_name: &'a str,
+    user_number: &'a str,
+}
+
+/// Where the audio is, under the key of its kind.
+#[derive(Serialize)]
+enum Audio<'a> {
+    #[serde(rename = "audio_file")]
+    Message([&'a str; 1]),
+    #[serde(rename = "call_recording_link")]
+    Conversation(&'a str),
+}
+
+/// The body that tells of a finished recording.
+pub fn render_recording(finished: &Finished) -> Option<Vec<u8>> {
+    let (user, audio) = match &finished.purpose {
+        Purpose::Voicemail { .. } => (None, Audio::Message([&finished.link])),
+        Purpose::Inbound { .. } => (None, Audio::Conversation(&finished.link)),
+        Purpose::Outbound { user, .. } => {
+            let calling = Calling {
+                user_name: &user.name,
+                user_number: &user.number,
+            };
+            (Some(calling), Audio::Conversation(&finished.link))
+        }
+    };
+    let body = Recorded {
+        r#type: finished.purpose.trigger().name(),
+        unique_call_id: finished.recording.call().to_string(),
+        caller_id: finished.caller_id.as_deref(),
+        dest_number: &finished.dest_number,
+        user,
+        recorded_at: Stamp(finished.recorded_at),
+        emails: finished.purpose.emails().join(","),
+        email_subject: &finished.email_subject,
+        email_message: &finished.email_message,
+        audio,
+    };
+    serde_json::to_vec(&body).ok()
 }
 
 /// The body that tells `facts`, or nothing for a trigger that no fact fires yet.
@@ -335,6 +398,80 @@ mod tests {
         }
     }
 
+    fn finished(purpose: Purpose) -> Finished {
+        Finished {
+            recording: pbx::RecordingId::new(CallId(1_569_943_875_010_000), 1),
+            purpose,
+            caller_id: Some("61300000000".to_owned()),
+            dest_number: "61298765432".to_owned(),
+            recorded_at: Time::from_millis(1_569_943_880_250),
+            seconds: 12,
+            link: "https://pbx.example.com/recordings/secret.mp3".to_owned(),
+            email_subject: "Voicemail".to_owned(),
+            email_message: "Unique call id 1569943875010000".to_owned(),
+            mail: pbx::MailOutcome::Sent,
+        }
+    }
+
+    #[test]
+    fn a_recording_has_the_keys_of_its_kind() {
+        const RECORDED: [&str; 8] = [
+            "type",
+            "unique_call_id",
+            "caller_id",
+            "dest_number",
+            "recorded_at",
+            "emails",
+            "email_subject",
+            "email_message",
+        ];
+        let user = UserRef {
+            number: "1010".into(),
+            name: "John Smith".into(),
+        };
+        let emails = vec!["a@acme.example".into(), "b@acme.example".into()];
+        let cases: [(Purpose, &str, &[&str]); 3] = [
+            (
+                Purpose::Voicemail {
+                    mailbox: user.clone(),
+                    emails,
+                },
+                "a@acme.example,b@acme.example",
+                &["audio_file"],
+            ),
+            (
+                Purpose::Inbound { emails: Vec::new() },
+                "",
+                &["call_recording_link"],
+            ),
+            (
+                Purpose::Outbound {
+                    user,
+                    emails: Vec::new(),
+                },
+                "",
+                &["call_recording_link", "user_name", "user_number"],
+            ),
+        ];
+        for (purpose, emails, more) in cases {
+            let finished = finished(purpose);
+            let value: Value =
+                serde_json::from_slice(&render_recording(&finished).unwrap()).unwrap();
+            let mut expect = [&RECORDED[..], more].concat();
+            expect.sort_unstable();
+            let mut keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+            keys.sort_unstable();
+            assert_eq!(keys, expect);
+            assert_eq!(value["type"], finished.purpose.trigger().name());
+            assert_eq!(value["emails"], emails);
+            if more == ["audio_file"] {
+                assert_eq!(value["audio_file"], serde_json::json!([finished.link]));
+            } else {
+                assert_eq!(value["call_recording_link"], finished.link);
+            }
+        }
+    }
+
     #[test]
     fn what_is_not_known_is_null_and_numbers_are_numbers() {
         let mut missed = facts(Trigger::UserInboundCompleted);
@@ -385,9 +522,26 @@ mod tests {
 
     #[test]
     fn the_samples_are_as_committed() {
+        let user = UserRef {
+            number: "1010".into(),
+            name: "John Smith".into(),
+        };
+        let emails = vec!["john@acme.example".into(), "ann@acme.example".into()];
+        let recorded = [
+            Purpose::Voicemail {
+                mailbox: user.clone(),
+                emails: emails.clone(),
+            },
+            Purpose::Inbound {
+                emails: emails.clone(),
+            },
+            Purpose::Outbound { user, emails },
+        ];
+        let recorded = recorded.map(|purpose| render_recording(&finished(purpose)));
         let told = Trigger::ALL.map(|trigger| render(&facts(trigger)));
         let samples: Vec<String> = told
             .into_iter()
+            .chain(recorded)
             .flatten()
             .map(|body| String::from_utf8(body).unwrap())
             .collect();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clock::Time;
 use pbx::cdr::Fold;
-use pbx::{AccountId, Event, Fact, HangupCause};
-use store::{Batch, Delivery, NewDelivery, Place, Reader, Writer};
+use pbx::{AccountId, Event, Fact, HangupCause, RecordingId};
+use store::{Batch, Delivery, NewDelivery, Place, Reader, RecordingWrite, Writer};
 use tokio::sync::mpsc;
 
 use super::Parts;
@@ -44,6 +44,7 @@ pub(super) struct Keeper {
     directory: Arc<Directory>,
     seal: Arc<Seal>,
     deliver: mpsc::Sender<deliver::Message>,
+    closed: mpsc::Sender<RecordingId>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
     batch: Batch,
@@ -67,6 +68,7 @@ impl Keeper {
             directory: Arc::default(),
             seal: parts.seal,
             deliver: parts.deliver,
+            closed: parts.closed,
             readiness: parts.readiness,
             metrics: parts.metrics,
             batch: Batch::default(),
@@ -188,6 +190,7 @@ impl Keeper {
         self.metrics.commit_time.add(self.committed_at - begun);
         self.metrics.events_committed.add(batch.events.len() as u64);
         self.metrics.deliveries_created.add(ids.len() as u64);
+        self.tell_closed(&batch.recordings);
         let deliveries = batch.deliveries.into_iter().zip(ids);
         let deliveries: Vec<Delivery> =
             deliveries.map(|(new, id)| first_attempt(new, id)).collect();
@@ -263,10 +266,24 @@ impl Keeper {
                 // Who asked may have gone; the account is saved all the same.
                 reply.send(saved).ok();
             }
+            // Who asked knows that what it pushed before is committed.
+            Order::Settle { reply } => drop(reply.send(Ok(()))),
             Order::Erase { what, limit, reply } => {
                 let erased = self.writer.erase(what, limit);
                 // Who asked may have been stopped; the rest is forgotten after the next start.
                 reply.send(erased).ok();
+            }
+        }
+    }
+
+    /// Has the audio made of recordings that are over. Calls do not wait for it: what finds no room
+    /// is made after the next start.
+    fn tell_closed(&self, recordings: &[RecordingWrite]) {
+        for write in recordings {
+            if let RecordingWrite::Close(recording) = write
+                && self.closed.try_send(*recording).is_err()
+            {
+                tracing::error!(%recording, "too many recordings wait for their audio");
             }
         }
     }

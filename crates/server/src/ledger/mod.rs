@@ -57,6 +57,8 @@ pub struct Parts {
     pub accounts: Live,
     /// Keeps the secrets of deliveries.
     pub seal: Arc<Seal>,
+    /// Who makes the audio of recordings that are over.
+    pub closed: mpsc::Sender<pbx::RecordingId>,
     /// Whom deliveries are handed to.
     pub deliver: mpsc::Sender<deliver::Message>,
     /// Told when the store fails.
@@ -157,6 +159,11 @@ impl Ledger {
             reply,
         };
         self.order(order).await
+    }
+
+    /// Waits until what was pushed before is committed, or was tried to be at the stop.
+    pub async fn settle(&self) -> Result<(), OrderError> {
+        self.order(|reply| Order::Settle { reply }).await
     }
 
     /// Forgets at most `limit` things, between two commits; how many it were.

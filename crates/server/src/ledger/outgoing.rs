@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use pbx::cdr::{Change, ComponentFacts, Fold, HookFacts};
-use pbx::{Endpoint, Event};
-use store::{Batch, NewDelivery, Tells};
+use clock::Time;
+use pbx::cdr::{Change, ComponentFacts, Fold, HookFacts, RecordingChange, RecordingNews};
+use pbx::{AccountId, CallId, Endpoint, Event, Trigger};
+use store::{Batch, NewDelivery, Recording, RecordingState, RecordingWrite, Tells};
 
 use crate::account::Seal;
 use crate::directory::Directory;
 use crate::hooks::destination::Destination;
 use crate::hooks::payload;
+use crate::recordings::link;
 
 /// What stands before the place of a webhook object where endpoints have their names.
 const OBJECT: &str = "object:";
@@ -20,6 +22,26 @@ pub(super) struct Outgoing<'a> {
     pub(super) seal: &'a Seal,
 }
 
+/// What is told, whatever its body says.
+#[derive(Clone, Copy)]
+struct Told {
+    account: AccountId,
+    call: CallId,
+    trigger: Trigger,
+    at: Time,
+}
+
+impl Told {
+    fn of(facts: &HookFacts) -> Self {
+        Self {
+            account: facts.account,
+            call: facts.call,
+            trigger: facts.trigger,
+            at: facts.at,
+        }
+    }
+}
+
 impl Outgoing<'_> {
     /// Takes one event into the fold and the batch.
     pub(super) fn fold_in(&self, fold: &mut Fold, batch: &mut Batch, mut event: Event) {
@@ -27,9 +49,12 @@ impl Outgoing<'_> {
             match change {
                 Change::Row(row) => batch.rows.push(row),
                 Change::GroupRow(row) => batch.group_rows.push(row),
-                Change::Hook(facts) => batch.deliveries.extend(self.deliveries(&facts)),
-                // The events are kept, from which they can be folded again.
-                Change::Recording(_) => {}
+                Change::Hook(facts) => {
+                    let body = || payload::render(&facts);
+                    let deliveries = self.deliveries(Told::of(&facts), body);
+                    batch.deliveries.extend(deliveries);
+                }
+                Change::Recording(change) => self.recording(batch, change),
                 Change::Component(facts) => batch.deliveries.extend(self.component(&facts)),
             }
         }
@@ -39,31 +64,72 @@ impl Outgoing<'_> {
     }
 
     /// One delivery for each endpoint that ticked the trigger. The body is rendered once for all.
-    fn deliveries(&self, facts: &HookFacts) -> Vec<NewDelivery> {
-        let Some(plan) = self.directory.plan(facts.account) else {
+    fn deliveries(&self, told: Told, body: impl FnOnce() -> Option<Vec<u8>>) -> Vec<NewDelivery> {
+        let Some(plan) = self.directory.plan(told.account) else {
             return Vec::new();
         };
         let ticked = plan
             .webhooks
             .iter()
-            .filter(|hook| hook.triggers.contains(&facts.trigger));
+            .filter(|hook| hook.triggers.contains(&told.trigger));
         let mut ticked = ticked.peekable();
         if ticked.peek().is_none() {
             return Vec::new();
         }
-        let Some(body) = payload::render(facts) else {
+        let Some(body) = body() else {
             return Vec::new();
         };
         let body: Arc<[u8]> = body.into();
         let delivery = |hook: &Endpoint| NewDelivery {
-            account: facts.account,
+            account: told.account,
             endpoint: Arc::clone(&hook.name),
-            call: facts.call,
-            tells: Tells::Trigger(facts.trigger),
+            call: told.call,
+            tells: Tells::Trigger(told.trigger),
             body: Arc::clone(&body),
-            at: facts.at,
+            at: told.at,
         };
         ticked.map(delivery).collect()
+    }
+
+    /// What changes about a recording. Its link is made at its beginning, so that whatever is told of
+    /// it, how often soever, names one.
+    fn recording(&self, batch: &mut Batch, change: RecordingChange) {
+        let recording = change.recording;
+        batch.recordings.push(match change.news {
+            RecordingNews::Started {
+                purpose,
+                caller_id,
+                caller_name,
+                dest_number,
+            } => RecordingWrite::Begin(Recording {
+                recording,
+                account: change.account,
+                state: RecordingState::Open,
+                purpose,
+                caller_id,
+                caller_name,
+                dest_number,
+                began_at: change.at,
+                token: link::token(),
+            }),
+            RecordingNews::Closed => RecordingWrite::Close(recording),
+            RecordingNews::Finished(finished) => {
+                let told = Told {
+                    account: change.account,
+                    call: recording.call(),
+                    trigger: finished.purpose.trigger(),
+                    at: change.at,
+                };
+                let body = || payload::render_recording(&finished);
+                batch.deliveries.extend(self.deliveries(told, body));
+                RecordingWrite::Keep {
+                    recording,
+                    seconds: finished.seconds,
+                    mail: finished.mail,
+                }
+            }
+            RecordingNews::Discarded(why) => RecordingWrite::Discard { recording, why },
+        });
     }
 
     /// The delivery to a webhook object, whatever endpoints ticked.

@@ -30,6 +30,9 @@ pub(super) enum Order {
         at: Time,
         reply: oneshot::Sender<Result<AccountDocument, StoreError>>,
     },
+    Settle {
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
     Erase {
         what: Erase,
         limit: u32,

@@ -105,6 +105,7 @@ fn world(directory: Directory) -> World {
         accounts: Live::new(directory),
         seal: seal(&folder),
         deliver,
+        closed: mpsc::channel(1).0,
         readiness: Readiness::default(),
         metrics: Arc::clone(&metrics),
     })

@@ -20,6 +20,7 @@ mod outage;
 mod outbound;
 mod process;
 mod queue;
+mod recordings;
 mod registration;
 mod replay;
 mod ring_group;

@@ -14,6 +14,7 @@ mod migrate;
 mod outbox;
 mod page;
 mod reader;
+mod recordings;
 mod subjects;
 mod table;
 mod value;

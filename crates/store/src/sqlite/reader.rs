@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use pbx::cdr::{GroupCall, UserCall};
-use pbx::{AccountId, GroupKind};
+use pbx::{AccountId, GroupKind, RecordingId};
 use rusqlite::Connection;
 
 use super::calls::USER_CALLS;
-use super::{accounts, connect, groups, outbox, page};
+use super::{accounts, connect, groups, outbox, page, recordings};
 use crate::account::AccountDocument;
 use crate::delivery::{Backlog, DeliveryQuery, DeliveryRecord, Part, Pending};
 use crate::error::StoreError;
 use crate::query::{CallQuery, Page};
+use crate::recording::Recording;
 
 /// Reads what is committed. Clones share their connections; a call blocks while all are in use.
 #[derive(Clone, Debug)]
@@ -64,6 +65,21 @@ impl Reader {
         query: &CallQuery,
     ) -> Result<Page<GroupCall>, StoreError> {
         self.read(|connection| page::cut(connection, groups::table(kind), query))
+    }
+
+    /// The recordings whose audio is to be made, and those that go on, oldest first.
+    pub fn unfinished_recordings(&self) -> Result<Vec<Recording>, StoreError> {
+        self.read(recordings::unfinished)
+    }
+
+    /// One recording.
+    pub fn recording(&self, recording: RecordingId) -> Result<Option<Recording>, StoreError> {
+        self.read(|connection| recordings::one(connection, recording))
+    }
+
+    /// The recording that a link ends in, if its audio is kept.
+    pub fn recording_of_token(&self, token: &str) -> Result<Option<RecordingId>, StoreError> {
+        self.read(|connection| recordings::of_token(connection, token))
     }
 
     /// Endpoints that have deliveries to be made, for the start.

@@ -8,7 +8,7 @@ use pbx::{CallId, Event};
 use rusqlite::Connection;
 
 use super::subjects::Subjects;
-use super::{accounts, calls, connect, erase, events, groups, migrate, outbox};
+use super::{accounts, calls, connect, erase, events, groups, migrate, outbox, recordings};
 use crate::account::AccountDocument;
 use crate::batch::{Batch, Durability, Erase};
 use crate::delivery::DeliveryId;
@@ -54,6 +54,7 @@ impl Writer {
             events::insert(connection, &batch.events)?;
             calls::write(connection, subjects, &batch.rows)?;
             groups::write(connection, subjects, &batch.group_rows)?;
+            recordings::write(connection, &batch.recordings)?;
             outbox::record(connection, &batch.attempts)?;
             if let Some(at) = batch.heartbeat {
                 events::beat(connection, at)?;
@@ -211,7 +212,7 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: 4,
+                    known: 5,
                     ..
                 }
             ),

@@ -66,6 +66,7 @@ fn batch(number: u64) -> Batch {
         events,
         rows,
         group_rows,
+        recordings: Vec::new(),
         deliveries: vec![delivery],
         attempts,
         heartbeat,

@@ -8,7 +8,7 @@ mod suite;
 use std::path::Path;
 
 use store::{Reader, Writer};
-use suite::{accounts, erasure, events, outbox, paging, stays};
+use suite::{accounts, erasure, events, outbox, paging, recordings, stays};
 
 fn open(folder: &Path) -> (Writer, Reader) {
     let path = folder.join("switchhook.db");
@@ -40,6 +40,7 @@ on_sqlite! {
     outbox::late_ones_are_read_when_they_are_due,
     outbox::finished_ones_are_listed_with_their_history,
     outbox::what_a_webhook_object_is_told_keeps_its_destination,
+    recordings::each_goes_its_way_once,
     paging::pages_equal_a_sorted_list,
     paging::each_row_is_on_one_page,
     paging::a_cursor_goes_on_behind_its_row,

@@ -178,6 +178,7 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
         accounts: accounts.clone(),
         seal: Arc::clone(&seal),
         deliver,
+        closed: mpsc::channel(1).0,
         readiness: Readiness::default(),
         metrics: Arc::clone(&metrics),
     })

@@ -23,6 +23,13 @@ pub(crate) const BUSY_NUMBER: &str = "61298765433";
 /// A number that rings the group `Sales`: John and Ann together for 3 s, then busy.
 pub(crate) const SALES_NUMBER: &str = "61298765434";
 
+/// A number that leads to Ann's voicemail, without a greeting.
+pub(crate) const VOICEMAIL_NUMBER: &str = "61298765435";
+/// A number that records the call and rings John.
+pub(crate) const RECORDED_NUMBER: &str = "61298765436";
+/// Where Ann's messages are mailed.
+pub(crate) const ANNS_EMAIL: &str = "ann@acme.test";
+
 /// A webhook endpoint of the account.
 pub(crate) struct Endpoint {
     pub(crate) name: &'static str,
@@ -76,6 +83,7 @@ impl Account {
              area_code: \"2\"\n\
              time_zone: Australia/Sydney\n\
              domain: {DOMAIN}\n\
+             mail: {{from: \"Acme <pbx@acme.test>\"}}\n\
              users:\n"
         );
         yaml += &user(
@@ -135,6 +143,12 @@ fn user(number: &str, name: &str, ring_seconds: u32, devices: &[&str]) -> String
         "  - number: \"{number}\"\n    name: {name}\n    caller_id: \"+{JOHNS_NUMBER}\"\n    \
          ring_seconds: {ring_seconds}\n    devices:\n"
     );
+    if number == ANN {
+        yaml = yaml.replace(
+            "    caller_id",
+            &format!("    email: {ANNS_EMAIL}\n    caller_id"),
+        );
+    }
     for device in devices {
         writeln!(
             yaml,
@@ -164,4 +178,15 @@ const FLOWS: &str = r#"flows:
       - {id: in, kind: inbound_number, name: Sales line, at: [0, 0], settings: {numbers: ["+61298765434"]}, exits: {next: group}}
       - {id: group, kind: ring_group, name: Sales, at: [320, 0], settings: {members: [{user: "1010"}, {user: "1020"}], ring_seconds: 3}, exits: {no_answer: busy, busy: busy}}
       - {id: busy, kind: hangup, name: Busy, at: [640, 0], settings: {cause: busy}}
+  - id: messages
+    name: Messages
+    objects:
+      - {id: in, kind: inbound_number, name: Messages line, at: [0, 0], settings: {numbers: ["+61298765435"]}, exits: {next: box}}
+      - {id: box, kind: voicemail, name: Messages for Ann, at: [320, 0], settings: {mailbox: "1020", greeting: none}}
+  - id: recorded
+    name: Recorded
+    objects:
+      - {id: in, kind: inbound_number, name: Recorded line, at: [0, 0], settings: {numbers: ["+61298765436"]}, exits: {next: tape}}
+      - {id: tape, kind: call_recording, name: Recording, at: [320, 0], settings: {recording: "on"}, exits: {next: john}}
+      - {id: john, kind: user, name: John, at: [640, 0], settings: {user: "1010"}}
 "#;

@@ -14,6 +14,8 @@ enum Kind {
     /// A string that may be empty.
     AnyText,
     TextOrNull,
+    /// An array of strings, none of them empty.
+    Links,
     /// 16 digits: unix seconds, node, counter.
     CallId,
     /// `2019-10-01T15:31:15.000Z`.
@@ -78,6 +80,25 @@ const GROUP_HOOK: &[(&str, Kind)] = &[
     ("status", Kind::Text),
 ];
 
+/// What every webhook of a recording has.
+const RECORDED: &[(&str, Kind)] = &[
+    ("type", Kind::Text),
+    ("unique_call_id", Kind::CallId),
+    ("caller_id", Kind::TextOrNull),
+    ("dest_number", Kind::Text),
+    ("recorded_at", Kind::Instant),
+    ("emails", Kind::AnyText),
+    ("email_subject", Kind::Text),
+    ("email_message", Kind::Text),
+];
+
+const MESSAGE: &[(&str, Kind)] = &[("audio_file", Kind::Links)];
+
+const CONVERSATION: &[(&str, Kind)] = &[("call_recording_link", Kind::Text)];
+
+/// Whose call was recorded.
+const CALLING: &[(&str, Kind)] = &[("user_name", Kind::Text), ("user_number", Kind::Text)];
+
 /// What the way in adds.
 const INBOUND: &[(&str, Kind)] = &[
     ("queue_name", Kind::TextOrNull),
@@ -121,6 +142,9 @@ pub(crate) fn check_hook(body: &Value) {
         "user_outbound_completed" => &[USER_HOOK, COMPLETED],
         "queue_call" => &[GROUP_HOOK, COMPLETED, &[("queue_name", Kind::Text)]],
         "ring_group_call" => &[GROUP_HOOK, COMPLETED, &[("ring_group_name", Kind::Text)]],
+        "voicemail" => &[RECORDED, MESSAGE],
+        "recording_inbound" => &[RECORDED, CONVERSATION],
+        "recording_outbound" => &[RECORDED, CONVERSATION, CALLING],
         other => panic!("no such trigger: {other}"),
     };
     check_fields(body, &parts.concat());
@@ -285,6 +309,10 @@ fn is_of_kind(value: &Value, kind: Kind) -> bool {
         Kind::Text => is_text,
         Kind::AnyText => value.is_string(),
         Kind::TextOrNull => is_text || value.is_null(),
+        Kind::Links => value.as_array().is_some_and(|links| {
+            let is_link = |link: &Value| link.as_str().is_some_and(|link| !link.is_empty());
+            !links.is_empty() && links.iter().all(is_link)
+        }),
         Kind::CallId => value.as_str().is_some_and(is_call_id),
         Kind::Instant => is_instant,
         Kind::InstantOrNull => is_instant || value.is_null(),

@@ -17,6 +17,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The body as it came, which may be no text.
+    pub(crate) raw: Vec<u8>,
 }
 
 impl Answer {
@@ -65,7 +67,7 @@ impl Request<'_> {
             .take(ANSWER_BYTES)
             .read_to_end(&mut bytes)
             .expect("the API answers in time");
-        parse(&String::from_utf8(bytes).expect("the API answers in UTF-8"))
+        parse(&bytes)
     }
 }
 
@@ -80,8 +82,12 @@ pub(crate) fn get(server: SocketAddr, target: &str, headers: &[(&str, &str)]) ->
     .send(server)
 }
 
-fn parse(text: &str) -> Answer {
-    let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+fn parse(bytes: &[u8]) -> Answer {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+    let (head, raw) = bytes.split_at(end.expect("an answer has a head"));
+    let raw = raw.get(4..).unwrap_or_default();
+    let head = std::str::from_utf8(head).expect("a head is text");
+    let body = String::from_utf8_lossy(raw);
     let mut lines = head.lines();
     let status = lines
         .next()
@@ -94,14 +100,15 @@ fn parse(text: &str) -> Answer {
         name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked")
     });
     let body = if is_chunked {
-        unchunk(body)
+        unchunk(&body)
     } else {
-        body.to_owned()
+        body.into_owned()
     };
     Answer {
         status: status.expect("an answer has a status"),
         headers,
         body,
+        raw: raw.to_vec(),
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod baresip;
 pub(crate) mod contract;
 pub(crate) mod http;
 pub(crate) mod instant;
+pub(crate) mod mail;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod receiver;
