@@ -96,6 +96,7 @@ impl Arrival {
             playing: None,
             last_play: PlayId::default(),
             identity: identity(self.caller_number.as_deref(), plan, trunk),
+            shown: None,
             name: self
                 .caller_name
                 .as_deref()
@@ -117,6 +118,7 @@ impl Caller {
             playing: None,
             last_play: PlayId::default(),
             identity,
+            shown: None,
             name: Some(user.who.name.to_string()),
             trunk: None,
             user: Some(CallingUser {

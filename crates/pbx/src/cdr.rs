@@ -153,8 +153,8 @@ pub struct Fold {
 #[derive(Debug)]
 struct OpenCall {
     account: AccountId,
-    caller_id: Option<String>,
-    caller_name: Option<String>,
+    /// As shown now. What has begun keeps what was shown then.
+    caller: Shown,
     dest_number: String,
     arrived_at: Time,
     last_event_at: Time,
@@ -165,10 +165,19 @@ struct OpenCall {
     stays: u32,
 }
 
+/// Who calls, as shown.
+#[derive(Clone, Debug)]
+struct Shown {
+    id: Option<String>,
+    name: Option<String>,
+}
+
 /// One user's part in a call, over all attempts.
 #[derive(Debug)]
 struct Story {
     user: UserRef,
+    /// As shown in the last attempt.
+    caller: Shown,
     call_start_at: Time,
     connected_at: Option<Time>,
     ended_at: Option<Time>,
@@ -205,8 +214,10 @@ impl Fold {
             } => {
                 let call = OpenCall {
                     account: event.account,
-                    caller_id: caller_id.clone(),
-                    caller_name: caller_name.clone(),
+                    caller: Shown {
+                        id: caller_id.clone(),
+                        name: caller_name.clone(),
+                    },
                     dest_number: dest_number.clone(),
                     arrived_at: event.at,
                     last_event_at: event.at,
@@ -239,7 +250,8 @@ impl Fold {
                 let news = RecordingNews::Discarded(*why);
                 vec![Change::Recording(recording::ended(*recording, news, event))]
             }
-            Fact::UserRinging { .. }
+            Fact::CallerShown { .. }
+            | Fact::UserRinging { .. }
             | Fact::UserAnswered { .. }
             | Fact::UserEnded { .. }
             | Fact::OutboundStarted { .. }
@@ -284,7 +296,10 @@ impl OpenCall {
         let story = self
             .stories
             .entry(key)
-            .or_insert_with(|| Story::new(user.clone(), event.at));
+            .or_insert_with(|| Story::new(user.clone(), self.caller.clone(), event.at));
+        if matches!(step, StoryStep::Start { .. }) {
+            story.caller.clone_from(&self.caller);
+        }
         story.apply(step, event.at);
         let hook = self.hook(side, &user.number, event);
         hook.map(Change::Hook).into_iter().collect()
@@ -293,10 +308,21 @@ impl OpenCall {
     /// What is no user's story: stays, components and recordings.
     fn apply_beside_users(&mut self, event: &Event) -> Vec<Change> {
         match &event.fact {
+            Fact::CallerShown {
+                caller_id,
+                caller_name,
+            } => {
+                self.caller = Shown {
+                    id: caller_id.clone(),
+                    name: caller_name.clone(),
+                };
+                Vec::new()
+            }
             Fact::GroupEntered { group } => {
                 if self.stay.is_none() {
                     self.stays = self.stays.saturating_add(1);
-                    self.stay = Some(Stay::new(self.stays, group.clone(), event.at));
+                    let caller = self.caller.clone();
+                    self.stay = Some(Stay::new(self.stays, group.clone(), caller, event.at));
                 }
                 Vec::new()
             }
@@ -312,7 +338,7 @@ impl OpenCall {
                     .take_if(|stay| stay.is_in(group))
                     .map_or_else(Vec::new, |stay| {
                         let row = self.group_row(stay, event);
-                        let hook = self.summary(&row, event.at);
+                        let hook = Self::summary(&row, event.at);
                         vec![Change::GroupRow(row), Change::Hook(hook)]
                     })
             }
@@ -344,8 +370,8 @@ impl OpenCall {
             call: event.call,
             at: event.at,
             component: component.clone(),
-            caller_id: self.caller_id.clone(),
-            caller_name: self.caller_name.clone(),
+            caller_id: self.caller.id.clone(),
+            caller_name: self.caller.name.clone(),
             dest_number: self.dest_number.clone(),
             arrived_at: self.arrived_at,
         }
@@ -356,8 +382,8 @@ impl OpenCall {
             account: self.account,
             call,
             kind: UserCallKind::of(side, story.connected_at),
-            caller_id: self.caller_id.clone(),
-            caller_name: self.caller_name.clone(),
+            caller_id: story.caller.id.clone(),
+            caller_name: story.caller.name.clone(),
             dest_number: self.dest_number.clone(),
             user_name: Arc::clone(&story.user.name),
             user_number: Arc::clone(&story.user.number),
@@ -377,8 +403,8 @@ impl OpenCall {
             account: self.account,
             call: event.call,
             at: event.at,
-            caller_id: self.caller_id.clone(),
-            caller_name: self.caller_name.clone(),
+            caller_id: story.caller.id.clone(),
+            caller_name: story.caller.name.clone(),
             dest_number: self.dest_number.clone(),
             user: Some(story.user.clone()),
             queue_name: story.queue.clone(),
@@ -475,6 +501,7 @@ fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
         Fact::OutboundAnswered { user } => Some((Side::Outbound, user, StoryStep::Answer)),
         Fact::OutboundEnded { user } => Some((Side::Outbound, user, StoryStep::End)),
         Fact::Arrived { .. }
+        | Fact::CallerShown { .. }
         | Fact::GroupEntered { .. }
         | Fact::GroupAnswered { .. }
         | Fact::GroupLeft { .. }
@@ -489,9 +516,10 @@ fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
 }
 
 impl Story {
-    fn new(user: UserRef, at: Time) -> Self {
+    fn new(user: UserRef, caller: Shown, at: Time) -> Self {
         Self {
             user,
+            caller,
             call_start_at: at,
             connected_at: None,
             ended_at: None,

@@ -43,6 +43,8 @@ pub(crate) struct Caller {
     pub(crate) playing: Option<Playing>,
     pub(crate) last_play: PlayId,
     pub(crate) identity: Identity,
+    /// The number that phones show instead.
+    pub(crate) shown: Option<Identity>,
     pub(crate) name: Option<String>,
     /// The trunk the call came in by.
     pub(crate) trunk: Option<Arc<str>>,
@@ -141,7 +143,7 @@ impl Core {
     /// The caller as a device of the account shows it: outside numbers with `+`, so that a phone
     /// in any country can call back.
     pub(crate) fn caller_id(&self) -> CallerId {
-        let number = match &self.caller.identity {
+        let number = match self.shown_identity() {
             Identity::Withheld => None,
             Identity::Plain(text) => Some(text.clone()),
             Identity::Number(number) => Some(format!("+{number}")),
@@ -150,6 +152,31 @@ impl Core {
             number,
             name: self.caller.name.clone(),
         }
+    }
+
+    /// The caller's number as phones show it.
+    pub(crate) fn shown_identity(&self) -> &Identity {
+        let caller = &self.caller;
+        caller.shown.as_ref().unwrap_or(&caller.identity)
+    }
+
+    /// From here on the caller is shown so. Calls to the outside go on showing the number that is
+    /// the caller's or the account's.
+    pub(crate) fn show_caller(
+        &mut self,
+        number: Identity,
+        name: Option<String>,
+        turn: &mut Turn<'_>,
+    ) {
+        self.emit(
+            Fact::CallerShown {
+                caller_id: number.digits(),
+                caller_name: name.clone(),
+            },
+            turn,
+        );
+        self.caller.shown = Some(number);
+        self.caller.name = name;
     }
 
     /// The number a call to the outside shows: the calling user's, or that of a caller from

@@ -197,6 +197,21 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.caller.user.as_ref().map(|caller| &caller.who)
     }
 
+    /// The number that phones show.
+    pub(crate) fn shown_number(&self) -> &Identity {
+        self.core.shown_identity()
+    }
+
+    /// The name that phones show.
+    pub(crate) fn shown_name(&self) -> Option<&str> {
+        self.core.caller.name.as_deref()
+    }
+
+    /// Has the caller shown so from here on.
+    pub(crate) fn show_caller(&mut self, number: Identity, name: Option<String>) {
+        self.core.show_caller(number, name, self.turn);
+    }
+
     /// The instant of this moment.
     pub(crate) fn now(&self) -> Time {
         self.turn.now

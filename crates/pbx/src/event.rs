@@ -40,6 +40,14 @@ pub enum Fact {
         /// it came when it is neither. Never empty.
         dest_number: String,
     },
+    /// The caller is shown otherwise from here on: to phones, and in what is told of attempts,
+    /// stays and passes that begin later.
+    CallerShown {
+        /// As in `Arrived`, or with digits added.
+        caller_id: Option<String>,
+        /// The name.
+        caller_name: Option<String>,
+    },
     /// All devices of a user start to ring: one attempt begins.
     UserRinging {
         /// Who rings.
@@ -156,6 +164,7 @@ impl Fact {
             Self::GroupLeft { group } => Some(group.kind.trigger()),
             Self::RecordingFinished { finished } => Some(finished.purpose.trigger()),
             Self::Arrived { .. }
+            | Self::CallerShown { .. }
             | Self::GroupEntered { .. }
             | Self::GroupAnswered { .. }
             | Self::ComponentPassed { .. }

@@ -284,6 +284,12 @@ fn words_of(fact: &Fact) -> String {
             format!("recording {} is kept", finished.recording)
         }
         Fact::RecordingDiscarded { recording, .. } => format!("nothing is left of {recording}"),
+        Fact::CallerShown { caller_id, .. } => {
+            format!(
+                "the caller is shown as {}",
+                caller_id.as_deref().unwrap_or("nobody")
+            )
+        }
         Fact::LegClosed { role, .. } => format!("media closed: {role}"),
         Fact::Ended { cause } => format!("call ended: {}", cause.name()),
     }

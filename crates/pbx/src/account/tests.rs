@@ -259,6 +259,14 @@ fn said(fact: &Fact) -> String {
         | Fact::RecordingDiscarded { .. } => {
             unreachable!("others tell these")
         }
+        Fact::CallerShown {
+            caller_id,
+            caller_name,
+        } => {
+            let number = caller_id.as_deref().unwrap_or("nobody");
+            let name = caller_name.as_deref().unwrap_or("no name");
+            format!("[shown as {number}, {name}]")
+        }
         Fact::LegClosed { .. } => "[leg closed]".to_owned(),
         Fact::Ended { cause } => format!("[over: {}]", cause.name()),
     }
@@ -276,5 +284,6 @@ mod outbound;
 mod queue;
 mod recordings;
 mod ring_group;
+mod set_caller_id;
 mod time_conditions;
 mod webhook;

@@ -66,8 +66,8 @@ impl OpenCall {
             at: event.at,
             news: RecordingNews::Started {
                 purpose: purpose.clone(),
-                caller_id: self.caller_id.clone(),
-                caller_name: self.caller_name.clone(),
+                caller_id: self.caller.id.clone(),
+                caller_name: self.caller.name.clone(),
                 dest_number: self.dest_number.clone(),
             },
         }

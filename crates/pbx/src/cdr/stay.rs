@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clock::Time;
 use serde::{Deserialize, Serialize};
 
-use super::{HookFacts, OpenCall, whole_seconds};
+use super::{HookFacts, OpenCall, Shown, whole_seconds};
 use crate::event::{Event, Fact, GroupKind, GroupRef, UserRef};
 use crate::ids::{AccountId, CallId};
 
@@ -47,15 +47,18 @@ pub struct GroupCall {
 pub(super) struct Stay {
     number: u32,
     group: GroupRef,
+    /// As shown at the entry.
+    caller: Shown,
     entered_at: Time,
     answer: Option<(Time, Option<UserRef>)>,
 }
 
 impl Stay {
-    pub(super) fn new(number: u32, group: GroupRef, at: Time) -> Self {
+    pub(super) fn new(number: u32, group: GroupRef, caller: Shown, at: Time) -> Self {
         Self {
             number,
             group,
+            caller,
             entered_at: at,
             answer: None,
         }
@@ -91,8 +94,8 @@ impl OpenCall {
             stay: stay.number,
             kind: stay.group.kind,
             name: stay.group.name,
-            caller_id: self.caller_id.clone(),
-            caller_name: self.caller_name.clone(),
+            caller_id: stay.caller.id,
+            caller_name: stay.caller.name,
             dest_number: self.dest_number.clone(),
             user,
             call_start_at: stay.entered_at,
@@ -104,16 +107,16 @@ impl OpenCall {
     }
 
     /// The summary says what the row says.
-    pub(super) fn summary(&self, row: &GroupCall, at: Time) -> HookFacts {
+    pub(super) fn summary(row: &GroupCall, at: Time) -> HookFacts {
         let named = |kind| (row.kind == kind).then(|| Arc::clone(&row.name));
         HookFacts {
             trigger: row.kind.trigger(),
             account: row.account,
             call: row.call,
             at,
-            caller_id: self.caller_id.clone(),
-            caller_name: self.caller_name.clone(),
-            dest_number: self.dest_number.clone(),
+            caller_id: row.caller_id.clone(),
+            caller_name: row.caller_name.clone(),
+            dest_number: row.dest_number.clone(),
             user: row.user.clone(),
             queue_name: named(GroupKind::Queue),
             ring_group_name: named(GroupKind::RingGroup),

@@ -19,7 +19,7 @@ mod trunks;
 pub(crate) use compile::Compiler;
 pub(crate) use http::{headers_complaint, token_complaint, url_complaint};
 pub(crate) use people::{MAX_RING_SECONDS, MIN_RING_SECONDS};
-pub(crate) use text::{MAX_EMAILS, is_email, is_word, nearest};
+pub(crate) use text::{MAX_EMAILS, MAX_NAME_CHARS, is_email, is_word, nearest};
 
 pub use compile::Role;
 pub use document::{

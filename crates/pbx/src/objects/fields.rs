@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{MAX_AGENTS, MAX_GROUPS, MAX_MEMBERS};
+use super::set_caller_id::SetCallerId;
+use super::{MAX_AGENTS, MAX_GROUPS, MAX_MEMBERS, MAX_RULES, Object};
 use crate::draft::{
     MAX_EMAILS, headers_complaint, is_email, is_word, nearest, token_complaint, url_complaint,
 };
+
+/// Of an international number (ITU-T E.164).
+const MAX_NUMBER_DIGITS: usize = 15;
 
 /// Of an exit that settings name.
 const MAX_EXIT_CHARS: usize = 32;
@@ -71,6 +75,18 @@ pub enum Shape {
     TimeGroups,
     /// One of the object's exits.
     OwnExit,
+    /// Some words, without control characters.
+    Text {
+        /// The most characters.
+        most: u32,
+    },
+    /// Digits in quotes.
+    Digits {
+        /// The most.
+        most: u32,
+    },
+    /// How callers are shown whose numbers begin so.
+    CallerRules,
 }
 
 impl Shape {
@@ -122,6 +138,9 @@ impl Shape {
                 None => Some("must be headers, such as {\"X-Source\": \"pbx\"}".to_owned()),
             },
             Self::TimeGroups => groups_complaint(value),
+            Self::Text { most } => text_complaint(value, most),
+            Self::Digits { most } => digits_complaint(value, most),
+            Self::CallerRules => rules_complaint(value),
             Self::OwnExit => (!value.is_string())
                 .then(|| "must be the name of one of the object's exits".to_owned()),
             Self::Numbers => {
@@ -155,7 +174,10 @@ impl Shape {
             | Self::Url
             | Self::Secret
             | Self::Headers
-            | Self::OwnExit => Vec::new(),
+            | Self::OwnExit
+            | Self::Text { .. }
+            | Self::Digits { .. }
+            | Self::CallerRules => Vec::new(),
         }
     }
 
@@ -183,7 +205,10 @@ impl Shape {
             | Self::Emails
             | Self::Url
             | Self::TimeGroups
-            | Self::OwnExit => Vec::new(),
+            | Self::OwnExit
+            | Self::Text { .. }
+            | Self::Digits { .. }
+            | Self::CallerRules => Vec::new(),
         }
     }
 }
@@ -198,6 +223,54 @@ pub(crate) fn own_exits<'a>(
         .filter_map(|field| Some((field.shape, settings.get(field.name)?)))
         .flat_map(|(shape, value)| shape.exits(value))
         .collect()
+}
+
+fn text_complaint(value: &Value, most: u32) -> Option<String> {
+    let fits = value.as_str().is_some_and(|text| {
+        let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        (1..=most).contains(&length) && !text.chars().any(char::is_control)
+    });
+    (!fits).then(|| format!("must be a text of 1 to {most} characters, without control characters"))
+}
+
+fn digits_complaint(value: &Value, most: u32) -> Option<String> {
+    let fits = value.as_str().is_some_and(|text| {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        (1..=most).contains(&length) && text.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    (!fits).then(|| format!("must be 1 to {most} digits in quotes, such as \"0\""))
+}
+
+/// A rule has what the object itself may have, and the beginning of a number.
+fn rules_complaint(value: &Value) -> Option<String> {
+    let Some(rules) = value.as_array().filter(|rules| rules.len() <= MAX_RULES) else {
+        return Some(format!("must be a list of at most {MAX_RULES} rules"));
+    };
+    rules.iter().enumerate().find_map(|(place, rule)| {
+        let mut parts = rule.as_object()?.iter();
+        let complaint = parts.find_map(|(key, value)| rule_complaint(key, value));
+        let begins = rule.get("begins_with").and_then(Value::as_str);
+        let is_beginning = begins.is_some_and(|begins| {
+            let digits = begins.strip_prefix('+').unwrap_or(begins);
+            is_word(digits, MAX_NUMBER_DIGITS, |char| char.is_ascii_digit())
+        });
+        let rule = format!("rule {}", place + 1);
+        match complaint {
+            Some(complaint) => Some(format!("has a {rule} whose {complaint}")),
+            None if is_beginning => None,
+            None => Some(format!(
+                "has a {rule} without `begins_with`: the beginning of a number in quotes, such as \
+                 \"+614\""
+            )),
+        }
+    })
+}
+
+fn rule_complaint(key: &str, value: &Value) -> Option<String> {
+    let fields = &SetCallerId::KIND.fields;
+    let field = fields.iter().find(|field| field.name == key)?;
+    let complaint = field.shape.complaint(value)?;
+    Some(format!("`{key}` {complaint}"))
 }
 
 fn groups_complaint(value: &Value) -> Option<String> {

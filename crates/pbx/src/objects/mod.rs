@@ -12,6 +12,7 @@ mod outbound;
 mod play_audio;
 mod queue;
 mod ring_group;
+mod set_caller_id;
 mod time_conditions;
 mod user;
 mod voicemail;
@@ -31,6 +32,7 @@ pub(crate) use fields::{complaints, own_exits};
 pub(crate) use outbound::Outbound;
 use queue::MAX_AGENTS;
 use ring_group::MAX_MEMBERS;
+use set_caller_id::MAX_RULES;
 use time_conditions::MAX_GROUPS;
 pub(crate) use user::RingUser;
 
@@ -192,6 +194,7 @@ objects! {
     play_audio::PlayAudio,
     ivr::Ivr,
     caller_filter::CallerFilter,
+    set_caller_id::SetCallerId,
     voicemail::Voicemail,
     call_recording::CallRecording,
     time_conditions::TimeConditions,

@@ -25,6 +25,9 @@ fn sample(shape: Shape) -> Value {
         Shape::Headers => json!({"X-Source": "pbx"}),
         Shape::TimeGroups => json!([{"exit": "open", "hours": ["09:00-17:00"]}]),
         Shape::OwnExit => json!("no_match"),
+        Shape::Text { .. } => json!("Sales: "),
+        Shape::Digits { .. } => json!("0"),
+        Shape::CallerRules => json!([{"begins_with": "+614", "name": "Mobile"}]),
     }
 }
 

@@ -234,5 +234,8 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
         Shape::TimeGroups => time_groups(random),
         // The one that every kind with such a setting has.
         Shape::OwnExit => json!("no_match"),
+        Shape::Text { .. } => json!("Sales: "),
+        Shape::Digits { .. } => json!("0"),
+        Shape::CallerRules => json!([{"begins_with": "+613", "name": "Melbourne"}]),
     }
 }

@@ -479,7 +479,8 @@ impl Told {
                     "what was entered is left once".to_owned()
                 })
             }
-            Fact::ComponentPassed { .. }
+            Fact::CallerShown { .. }
+            | Fact::ComponentPassed { .. }
             | Fact::RecordingStarted { .. }
             | Fact::RecordingClosed { .. }
             | Fact::RecordingFinished { .. }

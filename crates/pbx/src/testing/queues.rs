@@ -170,6 +170,7 @@ impl Queues {
             Fact::GroupEntered { .. }
             | Fact::GroupLeft { .. }
             | Fact::GroupAnswered { .. }
+            | Fact::CallerShown { .. }
             | Fact::UserAnswered { .. }
             | Fact::ComponentPassed { .. }
             | Fact::RecordingStarted { .. }

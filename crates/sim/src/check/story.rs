@@ -251,6 +251,7 @@ impl Told {
             | Fact::GroupEntered { .. }
             | Fact::GroupAnswered { .. }
             | Fact::GroupLeft { .. }
+            | Fact::CallerShown { .. }
             | Fact::ComponentPassed { .. }
             | Fact::RecordingStarted { .. }
             | Fact::RecordingClosed { .. }

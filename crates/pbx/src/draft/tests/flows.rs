@@ -251,3 +251,50 @@ fn an_object_shows_no_foreign_number() {
     let path = "flows[0].objects[4].settings.caller_number";
     check_error("/flows/0/objects/-", object, path, "spoofing");
 }
+
+#[test]
+fn what_is_shown_of_a_caller_is_words_and_digits() {
+    let check = |settings: Value, key: &str, part: &str| {
+        let object = json!({"id": "shown", "kind": "set_caller_id", "settings": settings});
+        let path =
+            ["flows[0].objects[4].settings", key].join(if key.is_empty() { "" } else { "." });
+        check_error("/flows/0/objects/-", object, &path, part);
+    };
+    check(json!({"name": "a\nb"}), "name", "control characters");
+    check(
+        json!({"name_prefix": "x".repeat(33)}),
+        "name_prefix",
+        "1 to 32",
+    );
+    check(
+        json!({"number_prefix": "+0"}),
+        "number_prefix",
+        "1 to 8 digits",
+    );
+    check(json!({"number": "desk"}), "number", "country code");
+    check(
+        json!({"rules": [{"name": "x"}]}),
+        "rules",
+        "rule 1 without `begins_with`",
+    );
+    check(
+        json!({"rules": [{"begins_with": "+6a"}]}),
+        "rules",
+        "rule 1 without",
+    );
+    check(
+        json!({"rules": [{"begins_with": "+61", "name": "\u{7}"}]}),
+        "rules",
+        "rule 1 whose `name` must be",
+    );
+    check(
+        json!({"rules": [{"begins_with": "+61", "number": "desk"}]}),
+        "rules[0].number",
+        "country code",
+    );
+    check(
+        json!({"rules": [{"begins_with": "+61", "nam": "x"}]}),
+        "",
+        "unknown field `nam`",
+    );
+}
