@@ -1,9 +1,10 @@
 //! How long a page of 100 calls takes at 10,000,000 rows: of one user, of ten, of everyone; at any
-//! offset, with and without dates, behind a cursor.
+//! offset, with and without dates, behind a cursor. And of 100 stays in one queue, or in all, at a tenth
+//! of as many.
 //!
 //! `cargo run --release -p store --example paging [ROWS] [FOLDER]`
 //!
-//! The rows are committed user by user while two indexes are away; they are made afterwards. The
+//! The rows are committed user by user while the indexes are away; they are made afterwards. The
 //! folder is removed at the end.
 #![expect(
     clippy::print_stdout,
@@ -15,15 +16,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clock::Time;
-use pbx::cdr::{UserCall, UserCallKind};
-use pbx::{AccountId, CallId};
+use pbx::cdr::{GroupCall, UserCall, UserCallKind};
+use pbx::{AccountId, CallId, GroupKind, UserRef};
 use rusqlite::Connection;
-use store::{Batch, CallQuery, Order, Position, Reader, Writer};
+use store::{Batch, CallQuery, Order, Position, Reader, StoreError, Writer};
 
 const ACCOUNT: AccountId = AccountId(1);
 const ROWS: u64 = 10_000_000;
 const USERS: u64 = 200;
 const ROWS_PER_USER_AND_DAY: u64 = 50;
+/// Users who answer the calls of one queue.
+const AGENTS: u64 = 20;
+/// Users' calls for each stay.
+const ROWS_PER_STAY: u64 = 10;
 /// 2024-01-01T00:00:00Z.
 const FIRST_SECOND: u64 = 1_704_067_200;
 const DAY_SECONDS: u64 = 86_400;
@@ -46,21 +51,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{rows} rows, {size} MB, built in {:.0?}", begun.elapsed());
     let reader = Reader::open(&path, 1)?;
     let mut dice = Dice(1);
+    let calls = |query: &CallQuery| Ok(reader.user_calls(query)?.rows.len());
     for (name, users) in [("one user", 1), ("ten users", 10), ("everyone", 0)] {
-        measure(&reader, name, &mut dice, |dice| query(dice, users, rows))?;
-        measure(&reader, &format!("{name}, one month"), &mut dice, |dice| {
+        measure(calls, name, &mut dice, |dice| query(dice, users, rows))?;
+        measure(calls, &format!("{name}, one month"), &mut dice, |dice| {
             let query = query(dice, users, rows);
             in_a_month(dice, query, rows)
         })?;
-        measure(
-            &reader,
-            &format!("{name}, behind a cursor"),
-            &mut dice,
-            |dice| {
-                let query = query(dice, users, rows);
-                behind(dice, query, rows)
-            },
-        )?;
+        let name = format!("{name}, behind a cursor");
+        measure(calls, &name, &mut dice, |dice| {
+            let query = query(dice, users, rows);
+            behind(dice, query, rows)
+        })?;
+    }
+    let stays = |query: &CallQuery| Ok(reader.group_calls(GroupKind::Queue, query)?.rows.len());
+    for (name, queues) in [("one queue of twenty agents", 1), ("all queues", 0)] {
+        measure(stays, name, &mut dice, |dice| {
+            query_of_stays(dice, queues, rows)
+        })?;
     }
     drop(writer);
     Ok(())
@@ -75,9 +83,10 @@ fn build(path: &Path, rows_per_user: u64) -> Result<Writer, Box<dyn Error>> {
         let mut next = 0;
         while next < rows_per_user {
             let end = (next + ROWS_PER_BATCH).min(rows_per_user);
-            let rows = (next..end).map(|number| row(user, number)).collect();
+            let with_stays = (next..end).filter(|number| number % ROWS_PER_STAY == 0);
             writer.commit(&Batch {
-                rows,
+                rows: (next..end).map(|number| row(user, number)).collect(),
+                group_rows: with_stays.map(|number| stay(user, number)).collect(),
                 ..Batch::default()
             })?;
             next = end;
@@ -93,8 +102,7 @@ fn build(path: &Path, rows_per_user: u64) -> Result<Writer, Box<dyn Error>> {
 
 /// Drops the secondary indexes of the rows and returns how they were made.
 fn take_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let of_rows =
-        "FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'user_calls' AND sql > ''";
+    let of_rows = "FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE '%\\_calls' ESCAPE '\\' AND sql > ''";
     let list = |column: &str| -> rusqlite::Result<Vec<String>> {
         let mut statement = connection.prepare(&format!("SELECT {column} {of_rows}"))?;
         let rows = statement.query_map([], |row| row.get(0))?;
@@ -130,6 +138,50 @@ fn row(user: u64, number: u64) -> UserCall {
         ended_at: Some(start),
         call_duration_seconds: 65,
         conversation_duration_seconds: 60,
+    }
+}
+
+/// The stay of a call: every other one was answered, by this user.
+fn stay(user: u64, number: u64) -> GroupCall {
+    let row = row(user, number);
+    let is_answered = (number / ROWS_PER_STAY).is_multiple_of(2);
+    let agent = UserRef {
+        number: row.user_number,
+        name: row.user_name,
+    };
+    GroupCall {
+        account: row.account,
+        call: row.call,
+        stay: 1,
+        kind: GroupKind::Queue,
+        name: queue(user / AGENTS).into(),
+        caller_id: row.caller_id,
+        caller_name: row.caller_name,
+        dest_number: row.dest_number,
+        user: is_answered.then_some(agent),
+        call_start_at: row.call_start_at,
+        connected_at: is_answered.then_some(row.call_start_at),
+        ended_at: row.call_start_at,
+        call_duration_seconds: row.call_duration_seconds,
+        conversation_duration_seconds: row.conversation_duration_seconds,
+    }
+}
+
+fn queue(number: u64) -> String {
+    format!("Queue {number}")
+}
+
+/// A page at a random offset of so many queues, or of all.
+fn query_of_stays(dice: &mut Dice, queues: u64, rows: u64) -> CallQuery {
+    let all = USERS / AGENTS;
+    let of = if queues == 0 { all } else { queues };
+    let first = dice.roll(all);
+    let names = (first..first + queues).map(|number| queue(number % all));
+    CallQuery {
+        groups: (queues > 0).then(|| names.collect()),
+        users: None,
+        offset: dice.roll(rows / ROWS_PER_STAY / all * of),
+        ..query(dice, 0, rows)
     }
 }
 
@@ -172,7 +224,7 @@ fn behind(dice: &mut Dice, query: CallQuery, rows: u64) -> CallQuery {
 }
 
 fn measure(
-    reader: &Reader,
+    read: impl Fn(&CallQuery) -> Result<usize, StoreError>,
     name: &str,
     dice: &mut Dice,
     query: impl Fn(&mut Dice) -> CallQuery,
@@ -182,7 +234,7 @@ fn measure(
     for _ in 0..QUERIES {
         let query = query(dice);
         let begun = Instant::now();
-        rows += reader.user_calls(&query)?.rows.len();
+        rows += read(&query)?;
         micros.push(begun.elapsed().as_micros());
     }
     micros.sort_unstable();

@@ -12,6 +12,14 @@ use crate::common::stage::Stage;
 
 const PATH: &str = "/api/integration/v2/get-user-calls";
 
+/// Every route that wants a key.
+const ROUTES: [(&str, &str); 4] = [
+    ("GET", PATH),
+    ("GET", "/api/integration/v2/get-queue-calls"),
+    ("GET", "/api/integration/v2/get-ringgroup-calls"),
+    ("POST", "/api/integration/v2/call-to-number"),
+];
+
 /// Makes so many answered calls to John.
 fn make_calls(stage: &Stage, count: u32) {
     let phone = stage.phone("1010-desk");
@@ -31,11 +39,19 @@ fn without_the_right_key_every_route_is_refused() {
     let stage = Stage::new();
     let address = stage.server.listening().http;
     let wrong = KEY.replace('0', "1");
-    for headers in [&[][..], &[("token", "")], &[("token", wrong.as_str())]] {
-        let answer = http::get(address, PATH, headers);
-        assert_eq!(answer.status, 401, "{headers:?}");
-        check_error(&answer.json(), 401);
-        assert_eq!(answer.json()["message"], "Not authorised");
+    for (method, target) in ROUTES {
+        for headers in [&[][..], &[("token", "")], &[("token", wrong.as_str())]] {
+            let request = Request {
+                method,
+                target,
+                headers,
+                body: "",
+            };
+            let answer = request.send(address);
+            assert_eq!(answer.status, 401, "{target} {headers:?}");
+            check_error(&answer.json(), 401);
+            assert_eq!(answer.json()["message"], "Not authorised");
+        }
     }
     // A key in the query is no key.
     let answer = http::get(address, &format!("{PATH}?token={KEY}"), &[]);

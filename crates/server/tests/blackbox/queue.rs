@@ -6,13 +6,13 @@ use crate::common::receiver::Delivery;
 use crate::common::stage::{CRM, SOON, Stage};
 
 const CALLER: &str = "61400000001";
-const NUMBER: &str = "61298765436";
+const NUMBER: &str = "61298765450";
 
 /// John and Ann answer callers together, for 3 s, and again after 1 s; a caller waits for 6 s.
 const FLOW: &str = r#"  - id: support
     name: Support
     objects:
-      - {id: in, kind: inbound_number, settings: {numbers: ["+61298765436"]}, exits: {next: queue}}
+      - {id: in, kind: inbound_number, settings: {numbers: ["+61298765450"]}, exits: {next: queue}}
       - {id: queue, kind: queue, name: Support, settings: {agents: ["1010", "1020"], ring_seconds: 3, retry_seconds: 1, max_wait_seconds: 6}, exits: {time_out: sorry}}
       - {id: sorry, kind: hangup, settings: {cause: busy}}
 "#;

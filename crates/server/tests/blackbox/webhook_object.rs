@@ -9,7 +9,7 @@ use crate::common::receiver::{Delivery, Habit};
 use crate::common::stage::{CRM, SOON, Stage};
 
 const CALLER: &str = "61400000001";
-const NUMBER: &str = "61298765435";
+const NUMBER: &str = "61298765451";
 
 /// Where the objects are told.
 const EARLY: &str = "/early";
@@ -19,7 +19,7 @@ const LATE: &str = "/late";
 const FLOW: &str = r#"  - id: told
     name: Told
     objects:
-      - {id: in, kind: inbound_number, name: Told line, at: [0, 0], settings: {numbers: ["+61298765435"]}, exits: {next: early}}
+      - {id: in, kind: inbound_number, name: Told line, at: [0, 0], settings: {numbers: ["+61298765451"]}, exits: {next: early}}
       - {id: early, kind: webhook, name: Somebody calls, at: [0, 0], settings: {url: "{base}/early", secret_token: ear1y, headers: {X-Source: switchhook, Authorization: "Bearer x"}}, exits: {next: john}}
       - {id: john, kind: user, name: John, at: [0, 0], settings: {user: "1010"}, exits: {no_answer: late, busy: late, unavailable: late}}
       - {id: late, kind: webhook, name: Out of time, at: [0, 0], settings: {url: "{base}/late", secret_token: 1ate}, exits: {next: nobody}}
