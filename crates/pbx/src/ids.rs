@@ -26,6 +26,11 @@ const COUNTERS_PER_SECOND: u64 = 10_000;
 const NODES: u64 = 100;
 
 impl CallId {
+    /// The least id that a call can have that begins then.
+    pub const fn first_of(time: Time) -> Self {
+        Self(time.as_secs().saturating_mul(COUNTERS_PER_SECOND * NODES))
+    }
+
     /// The second this id was counted in. Under overload it may lie ahead of the clock.
     pub fn second(self) -> u64 {
         self.0 / (COUNTERS_PER_SECOND * NODES)

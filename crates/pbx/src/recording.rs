@@ -24,6 +24,11 @@ impl RecordingId {
         Self(call.0 * NUMBERS_PER_CALL + number as u64 % NUMBERS_PER_CALL)
     }
 
+    /// No recording of a call that began before has this id or a higher one.
+    pub const fn first_of(time: clock::Time) -> Self {
+        Self(CallId::first_of(time).0.saturating_mul(NUMBERS_PER_CALL))
+    }
+
     /// The call it belongs to.
     pub const fn call(self) -> CallId {
         CallId(self.0 / NUMBERS_PER_CALL)

@@ -20,6 +20,7 @@ use crate::directory::{Directory, Live};
 use crate::drive::Message;
 use crate::inbox::Sender;
 use crate::ledger::Ledger;
+use crate::recordings::link;
 use crate::settings::Settings;
 use crate::{account, hooks};
 
@@ -43,6 +44,11 @@ pub enum Request {
         account: String,
         /// Whether secrets come out as they are.
         with_secrets: bool,
+    },
+    /// Let a link to a recording lead nowhere any more.
+    Revoke {
+        /// The link.
+        link: String,
     },
 }
 
@@ -70,6 +76,8 @@ pub struct Door {
     pub drive: Sender<Message>,
     /// The clock.
     pub clock: Clock,
+    /// The beginning of links to recordings.
+    pub base_url: String,
     /// Documents are applied one after the other.
     pub turn: tokio::sync::Mutex<()>,
 }
@@ -140,6 +148,7 @@ impl Door {
                 account,
                 with_secrets,
             } => self.export(&account, secrets(with_secrets)),
+            Request::Revoke { link } => self.revoke(&link).await,
         };
         done.map_or_else(|error| Reply::Failed(format!("{error:#}")), Reply::Done)
     }
@@ -174,6 +183,14 @@ impl Door {
         ))
     }
 
+    async fn revoke(&self, link: &str) -> anyhow::Result<String> {
+        let token = link::token();
+        let recording = linked(&self.reader, link)?;
+        let found = self.ledger.renew_link(recording, Arc::clone(&token));
+        anyhow::ensure!(found.await?, NO_SUCH_LINK);
+        Ok(revoked(&self.base_url, &token))
+    }
+
     fn export(&self, name: &str, secrets: Secrets) -> anyhow::Result<String> {
         export(&self.accounts, &self.reader.accounts()?, name, secrets)
     }
@@ -205,6 +222,18 @@ fn ask_server(mut stream: UnixStream, request: &Request) -> anyhow::Result<Strin
     }
 }
 
+const NO_SUCH_LINK: &str = "no recording has this link, or it was revoked before";
+
+fn linked(reader: &Reader, link: &str) -> anyhow::Result<pbx::RecordingId> {
+    let token = link::token_of(link).context("this is no link to a recording")?;
+    reader.recording_of_token(token)?.context(NO_SUCH_LINK)
+}
+
+fn revoked(base_url: &str, token: &str) -> String {
+    let link = link::of(base_url, token);
+    format!("the link leads nowhere any more; the recording is now at {link}")
+}
+
 fn do_it_here(settings: &Settings, request: &Request) -> anyhow::Result<String> {
     prepare_data_dir(&settings.data_dir)?;
     let database = database_path(&settings.data_dir);
@@ -213,6 +242,13 @@ fn do_it_here(settings: &Settings, request: &Request) -> anyhow::Result<String> 
     let accounts = open_accounts(settings)?;
     let stored = reader.accounts()?;
     match request {
+        Request::Revoke { link } => {
+            let token = link::token();
+            let found = writer.renew_link(linked(&reader, link)?, &token)?;
+            anyhow::ensure!(found, NO_SUCH_LINK);
+            let base_url = link::base(&settings.http, settings.http.listen);
+            Ok(revoked(&base_url, &token))
+        }
         Request::Export {
             account,
             with_secrets,

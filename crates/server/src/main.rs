@@ -37,6 +37,9 @@ enum Command {
     /// Put accounts into force, or show them.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// What becomes of recordings.
+    #[command(subcommand)]
+    Recording(RecordingCommand),
     /// Print the documented default settings.
     Config,
     /// Run recorded inputs through call control again.
@@ -63,6 +66,15 @@ enum AccountCommand {
         /// Show trunk passwords and webhook tokens as they are.
         #[arg(long)]
         with_secrets: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum RecordingCommand {
+    /// Let a link lead nowhere any more, and print the recording's new one.
+    Revoke {
+        /// The link, as it was sent.
+        link: String,
     },
 }
 
@@ -101,6 +113,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
                 with_secrets,
             },
         )?),
+        Command::Recording(RecordingCommand::Revoke { link }) => {
+            print(&control::ask(&load()?, &Request::Revoke { link })?)
+        }
         Command::Config => print(settings::EXAMPLE),
         Command::Replay { file, effects } => replay(&file, effects),
     }

@@ -1,6 +1,7 @@
 //! Forgetting what is older than the operator wants to keep, in small steps between commits, so that
 //! calls do not wait for it.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clock::Time;
@@ -9,6 +10,7 @@ use store::Erase;
 use crate::clock::Clock;
 use crate::directory::{Directory, Live};
 use crate::ledger::{Ledger, OrderError};
+use crate::recordings;
 use crate::settings::Retention;
 
 /// How often what has become old is looked for; first at the start.
@@ -20,14 +22,28 @@ const PAUSE: Duration = Duration::from_millis(50);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Forgets until it is aborted; it may be at any time.
-pub async fn run(settings: Retention, clock: Clock, accounts: Live, ledger: Ledger) {
+pub async fn run(
+    settings: Retention,
+    (clock, accounts): (Clock, Live),
+    ledger: Ledger,
+    folder: PathBuf,
+) {
     loop {
         let old = old(&settings, clock.now(), &accounts.current());
-        if let Err(error) = forget_all(&ledger, old).await {
+        if let Err(error) = forget_all(&ledger, &folder, old).await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "not everything that is old was forgotten");
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Deletes the audio whose rows are forgotten, and what a stop in between has left.
+async fn delete_audio(folder: &Path, before: Time) {
+    let folder = folder.to_owned();
+    let deleted = tokio::task::spawn_blocking(move || recordings::delete_before(&folder, before));
+    if let Ok(Err(error)) = deleted.await {
+        tracing::warn!(%error, "the audio of old recordings could not be deleted");
     }
 }
 
@@ -45,6 +61,8 @@ fn old(settings: &Retention, now: Time, directory: &Directory) -> Vec<Erase> {
         })
     });
     let mut old: Vec<Erase> = of_accounts.collect();
+    let recordings = before(settings.recordings_days).max(calls);
+    old.extend(recordings.map(|before| Erase::Recordings { before }));
     // Of a call that is forgotten nothing stays, also when it never rang a user and has no row.
     let events = before(settings.events_days).max(calls);
     old.extend(events.map(|before| Erase::Events { before }));
@@ -53,9 +71,12 @@ fn old(settings: &Retention, now: Time, directory: &Directory) -> Vec<Erase> {
     old
 }
 
-async fn forget_all(ledger: &Ledger, old: Vec<Erase>) -> Result<(), OrderError> {
+async fn forget_all(ledger: &Ledger, folder: &Path, old: Vec<Erase>) -> Result<(), OrderError> {
     for what in old {
         let forgotten = forget(ledger, what).await?;
+        if let Erase::Recordings { before } = what {
+            delete_audio(folder, before).await;
+        }
         if forgotten > 0 {
             tracing::info!(?what, forgotten, "what is old was forgotten");
         }
@@ -94,22 +115,39 @@ mod tests {
         };
         let events = |before| Erase::Events { before };
         let deliveries = |before| Erase::Deliveries { before };
+        let recordings = |before| Erase::Recordings { before };
         let cases = [
             ((0, 0, 0), vec![]),
             ((0, 0, 30), vec![deliveries(day(70))]),
             ((0, 10, 0), vec![events(day(90))]),
-            ((40, 0, 0), vec![calls(day(60)), events(day(60))]),
-            ((40, 10, 0), vec![calls(day(60)), events(day(90))]),
-            ((10, 40, 0), vec![calls(day(90)), events(day(90))]),
+            (
+                (40, 0, 0),
+                vec![calls(day(60)), recordings(day(60)), events(day(60))],
+            ),
+            (
+                (40, 10, 0),
+                vec![calls(day(60)), recordings(day(60)), events(day(90))],
+            ),
+            (
+                (10, 40, 0),
+                vec![calls(day(90)), recordings(day(90)), events(day(90))],
+            ),
             ((0, 0, 1_000), vec![deliveries(day(0))]),
         ];
         for ((calls_days, events_days, deliveries_days), expect) in cases {
             let settings = Retention {
                 calls_days,
+                recordings_days: 0,
                 events_days,
                 deliveries_days,
             };
             assert_eq!(old(&settings, day(100), &directory), expect, "{settings:?}");
         }
+        let settings = Retention {
+            recordings_days: 20,
+            deliveries_days: 0,
+            ..Retention::default()
+        };
+        assert_eq!(old(&settings, day(100), &directory), [recordings(day(80))]);
     }
 }

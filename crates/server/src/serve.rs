@@ -113,6 +113,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
         live: common.live.clone(),
         drive: drive.messages(),
         clock: common.clock.clone(),
+        base_url: link::base(&settings.http, http),
         turn: tokio::sync::Mutex::new(()),
     });
     let visitors = common.open_door(settings, &door)?;
@@ -292,7 +293,12 @@ impl Common {
     /// Starts forgetting what is old.
     fn forget(&self, settings: &Settings, ledger: &Ledger) -> tokio::task::JoinHandle<()> {
         let (clock, live) = (self.clock.clone(), self.live.clone());
-        let forget = retention::run(settings.retention.clone(), clock, live, ledger.clone());
+        let forget = retention::run(
+            settings.retention.clone(),
+            (clock, live),
+            ledger.clone(),
+            recordings_folder(settings),
+        );
         self.runtime.spawn(forget)
     }
 

@@ -140,6 +140,8 @@ pub struct Hooks {
 pub struct Retention {
     /// Calls as the API lists them, with all that is known of them.
     pub calls_days: u32,
+    /// Recordings with their audio.
+    pub recordings_days: u32,
     /// What happened in a call, step by step.
     pub events_days: u32,
     /// Webhooks that were delivered or given up.
@@ -320,6 +322,7 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             calls_days: 0,
+            recordings_days: 0,
             events_days: 0,
             deliveries_days: 30,
         }

@@ -75,6 +75,11 @@ pub enum Erase {
         /// Calls that started later stay.
         before: Time,
     },
+    /// Recordings that are finished. Their audio is the server's to delete, afterwards.
+    Recordings {
+        /// Of calls that began later they stay.
+        before: Time,
+    },
     /// Events of ended calls.
     Events {
         /// Calls that began later stay.

@@ -266,6 +266,11 @@ impl Keeper {
                 // Who asked may have gone; the account is saved all the same.
                 reply.send(saved).ok();
             }
+            Order::RenewLink {
+                recording,
+                token,
+                reply,
+            } => drop(reply.send(self.writer.renew_link(recording, &token))),
             // Who asked knows that what it pushed before is committed.
             Order::Settle { reply } => drop(reply.send(Ok(()))),
             Order::Erase { what, limit, reply } => {

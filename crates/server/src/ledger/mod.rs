@@ -161,6 +161,20 @@ impl Ledger {
         self.order(order).await
     }
 
+    /// Gives a recording another link; `false`: there is none that is kept.
+    pub async fn renew_link(
+        &self,
+        recording: pbx::RecordingId,
+        token: Arc<str>,
+    ) -> Result<bool, OrderError> {
+        let order = |reply| Order::RenewLink {
+            recording,
+            token,
+            reply,
+        };
+        self.order(order).await
+    }
+
     /// Waits until what was pushed before is committed, or was tried to be at the stop.
     pub async fn settle(&self) -> Result<(), OrderError> {
         self.order(|reply| Order::Settle { reply }).await

@@ -4,11 +4,11 @@
 //! brings cannot wait for that: a wake-up per event would cost more than the event.
 
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clock::Time;
-use pbx::{AccountId, Event, Fact, Trigger};
+use pbx::{AccountId, Event, Fact, RecordingId, Trigger};
 use store::{AccountDocument, AttemptResult, Erase, Part, StoreError};
 use tokio::sync::oneshot;
 
@@ -29,6 +29,11 @@ pub(super) enum Order {
         document: Vec<u8>,
         at: Time,
         reply: oneshot::Sender<Result<AccountDocument, StoreError>>,
+    },
+    RenewLink {
+        recording: RecordingId,
+        token: Arc<str>,
+        reply: oneshot::Sender<Result<bool, StoreError>>,
     },
     Settle {
         reply: oneshot::Sender<Result<(), StoreError>>,

@@ -38,6 +38,11 @@ pub fn of(base: &str, token: &str) -> String {
     format!("{base}{FOLDER}{token}{SUFFIX}")
 }
 
+/// The token of a whole link, or of its end.
+pub fn token_of(link: &str) -> Option<&str> {
+    token_in(link.trim().rsplit('/').next()?)
+}
+
 /// The token in the last part of a link's path.
 pub fn token_in(file: &str) -> Option<&str> {
     file.strip_suffix(SUFFIX)
@@ -68,6 +73,7 @@ mod tests {
             let link = of(&base(&settings, settings.listen), &token);
             let file = link.strip_prefix(begins).unwrap();
             assert_eq!(token_in(file), Some(&*token));
+            assert_eq!(token_of(&link), Some(&*token));
         }
         assert_eq!(token_in("something"), None);
     }

@@ -55,9 +55,12 @@ impl From<JournalError> for MakeError {
     }
 }
 
+/// What the files of audio end in.
+pub(super) const AUDIO_SUFFIX: &str = "mp3";
+
 /// Where the audio of a recording is kept.
 pub(crate) fn audio_path(folder: &Path, recording: RecordingId) -> PathBuf {
-    folder.join(format!("{recording}.mp3"))
+    folder.join(format!("{recording}.{AUDIO_SUFFIX}"))
 }
 
 /// Where its journal is.

@@ -10,10 +10,12 @@ mod mail;
 mod make;
 mod words;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clock::Time;
 use pbx::{
     Discarded, Event, Fact, Finished, LEAST_MESSAGE_SECONDS, MailOutcome, Purpose, RecordingId,
 };
@@ -27,6 +29,7 @@ use crate::ledger::Ledger;
 use crate::rtp::JOURNAL_SUFFIX;
 use mail::Mail;
 pub use mail::{Mailer, MailerError};
+use make::AUDIO_SUFFIX;
 pub(crate) use make::audio_path;
 use make::{Content, Made, MakeError};
 use words::Words;
@@ -120,6 +123,23 @@ fn sweep(folder: &Path, reader: &Reader) -> anyhow::Result<()> {
             Some(RecordingState::Kept | RecordingState::Gone) => make::forget(&path)?,
             Some(RecordingState::Open | RecordingState::Closed) => {}
             None => tracing::warn!(path = %path.display(), "a journal of no known recording"),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the audio of recordings whose calls began before.
+pub fn delete_before(folder: &Path, before: Time) -> io::Result<()> {
+    let first_kept = RecordingId::first_of(before);
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        let is_audio = path
+            .extension()
+            .is_some_and(|suffix| suffix == AUDIO_SUFFIX);
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let id = name.filter(|_| is_audio).and_then(|name| name.parse().ok());
+        if id.is_some_and(|id| RecordingId(id) < first_kept) {
+            make::forget(&path)?;
         }
     }
     Ok(())
@@ -314,4 +334,27 @@ fn is_message(recording: &Recording) -> bool {
 /// A message in which nobody says anything is none.
 fn is_nothing(made: Made) -> bool {
     made.seconds < LEAST_MESSAGE_SECONDS || made.content == Content::Silence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_is_deleted_by_the_age_of_its_call_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Time::from_secs(1_569_943_875);
+        let files = [
+            "1569943874990001001.mp3",
+            "1569943875000000001.mp3",
+            "1569943874990001002.rtpj",
+            "something else.mp3",
+        ];
+        for file in files {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        delete_before(folder.path(), before).unwrap();
+        let left = files.map(|file| folder.path().join(file).exists());
+        assert_eq!(left, [false, true, true, true]);
+    }
 }

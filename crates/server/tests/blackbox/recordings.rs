@@ -147,6 +147,14 @@ fn who_hangs_up_has_left_a_message_that_can_be_heard() {
         Some(length.to_string().as_str())
     );
     assert!(head.raw.is_empty());
+    let revoked = stage.server.output(&["recording", "revoke", link]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    assert_eq!(fetch(&stage, link, &[]).status, 404);
+    let told = String::from_utf8(revoked.stdout).expect("words for people");
+    let renewed = told.trim().rsplit(' ').next().expect("it ends in the link");
+    assert_eq!(fetch(&stage, renewed, &[]).raw, whole.raw);
+    let again = stage.server.output(&["recording", "revoke", link]);
+    assert!(!again.status.success(), "{again:?}");
     assert_eq!(
         files(&stage, "rtpj"),
         Vec::<PathBuf>::new(),

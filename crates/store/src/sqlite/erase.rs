@@ -1,7 +1,7 @@
 //! Forgetting what is old, a bounded number of rows at a time.
 
 use clock::Time;
-use pbx::AccountId;
+use pbx::{AccountId, RecordingId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::calls::USER_CALLS;
@@ -22,7 +22,19 @@ pub(super) fn erase(connection: &Connection, what: Erase, limit: u32) -> Result<
         Erase::Deliveries { before } => deliveries(connection, before, limit),
         Erase::Calls { account, before } => calls(connection, account, before, limit),
         Erase::Events { before } => events(connection, before, limit),
+        Erase::Recordings { before } => recordings(connection, before, limit),
     }
+}
+
+fn recordings(connection: &Connection, before: Time, limit: u32) -> Result<u64, StoreError> {
+    let first_kept = RecordingId::first_of(before);
+    let erased = connection
+        .prepare_cached(
+            "DELETE FROM recordings WHERE id IN (
+                 SELECT id FROM recordings WHERE id < ?1 AND state >= 2 ORDER BY id LIMIT ?2)",
+        )?
+        .execute(params![int(first_kept.0), limit])?;
+    Ok(u64::try_from(erased).unwrap_or(u64::MAX))
 }
 
 /// The newest delivery stays: the next number is counted from it.

@@ -116,6 +116,18 @@ pub(super) fn of_token(
     found.map(|id| checked(id).map(RecordingId)).transpose()
 }
 
+/// Gives a recording another link; `false` when it is not kept. The link of before leads nowhere.
+pub(super) fn renew_link(
+    connection: &Connection,
+    recording: RecordingId,
+    token: &str,
+) -> Result<bool, StoreError> {
+    let changed = connection
+        .prepare_cached("UPDATE recordings SET token = ?2 WHERE id = ?1 AND state = 2")?
+        .execute(params![int(recording.0), token])?;
+    Ok(changed > 0)
+}
+
 fn read(row: &Row<'_>) -> Result<Recording, StoreError> {
     let purpose: String = row.get(3)?;
     Ok(Recording {

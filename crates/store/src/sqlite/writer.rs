@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use clock::Time;
-use pbx::{CallId, Event};
+use pbx::{CallId, Event, RecordingId};
 use rusqlite::Connection;
 
 use super::subjects::Subjects;
@@ -90,6 +90,13 @@ impl Writer {
     ) -> Result<AccountDocument, StoreError> {
         self.reach(Durability::Power)?;
         self.transaction(|connection, _| accounts::save(connection, name, document, at))
+    }
+
+    /// Gives a recording another link, so that the one of before leads nowhere. `false`: there is none
+    /// that is kept.
+    pub fn renew_link(&mut self, recording: RecordingId, token: &str) -> Result<bool, StoreError> {
+        self.reach(Durability::Power)?;
+        self.transaction(|connection, _| recordings::renew_link(connection, recording, token))
     }
 
     /// Forgets at most `limit` things and returns how many they were: called again until it is fewer

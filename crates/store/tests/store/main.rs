@@ -41,6 +41,7 @@ on_sqlite! {
     outbox::finished_ones_are_listed_with_their_history,
     outbox::what_a_webhook_object_is_told_keeps_its_destination,
     recordings::each_goes_its_way_once,
+    recordings::a_link_can_be_renewed_and_what_is_old_is_forgotten,
     paging::pages_equal_a_sorted_list,
     paging::each_row_is_on_one_page,
     paging::a_cursor_goes_on_behind_its_row,

@@ -1,10 +1,11 @@
 //! Recordings: what is said again changes nothing, and only what is kept has a link.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clock::Time;
 use pbx::{AccountId, CallId, Discarded, MailOutcome, Purpose, RecordingId, UserRef};
-use store::{Batch, Reader, Recording, RecordingState, RecordingWrite, Writer};
+use store::{Batch, Erase, Reader, Recording, RecordingState, RecordingWrite, Writer};
 
 use super::Store;
 
@@ -102,4 +103,38 @@ pub(crate) fn each_goes_its_way_once(open: fn(&Path) -> (Writer, Reader)) {
         assert_eq!(reader.recording_of_token(token).unwrap(), None, "{token}");
     }
     assert_eq!(reader.recording(id(4)).unwrap(), None);
+}
+
+pub(crate) fn a_link_can_be_renewed_and_what_is_old_is_forgotten(
+    open: fn(&Path) -> (Writer, Reader),
+) {
+    let mut store = Store::new(open);
+    let (writer, reader) = (&mut store.writer, &store.reader);
+    let keep = RecordingWrite::Keep {
+        recording: id(1),
+        seconds: 7,
+        mail: MailOutcome::None,
+    };
+    let discard = RecordingWrite::Discard {
+        recording: id(2),
+        why: Discarded::NoAudio,
+    };
+    let begin = |number| RecordingWrite::Begin(begun(number));
+    commit(writer, vec![begin(1), begin(2), begin(3), keep, discard]);
+
+    assert!(writer.renew_link(id(1), "renewed").unwrap());
+    assert!(!writer.renew_link(id(2), "of nothing").unwrap());
+    assert_eq!(reader.recording_of_token("token-1").unwrap(), None);
+    assert_eq!(reader.recording_of_token("renewed").unwrap(), Some(id(1)));
+
+    let began = Time::from_secs(1_569_943_875);
+    let mut erase = |before| writer.erase(Erase::Recordings { before }, 10).unwrap();
+    assert_eq!(erase(began), 0, "it began no earlier");
+    assert_eq!(
+        erase(began + Duration::from_secs(1)),
+        2,
+        "what is unfinished stays"
+    );
+    assert_eq!(reader.recording(id(1)).unwrap(), None);
+    assert_eq!(reader.unfinished_recordings().unwrap().len(), 1);
 }
