@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::account::JOHNS_NUMBER;
+use crate::common::account::{JOHNS_NUMBER, SALES_NUMBER};
 use crate::common::receiver::Delivery;
 use crate::common::stage::{CRM, Phone, Stage};
-use crate::common::{contract, wait_for};
+use crate::common::{contract, paths, wait_for};
 
 /// Kills in each run; `cargo xtask soak` sets more.
 const KILLS: u32 = 20;
@@ -41,9 +41,14 @@ fn kill_minus_nine_loses_nothing_and_keeps_the_order() {
     check(&stage);
 }
 
-/// Calls until the kill, then starts the server again.
+/// Calls John, or the group that he is in, until the kill, then starts the server again.
 fn one_life(stage: &mut Stage, phone: &Phone, round: u64) {
-    let call = stage.carrier_plays("carrier-calls", "61400000001", JOHNS_NUMBER);
+    let number = if round.is_multiple_of(2) {
+        JOHNS_NUMBER
+    } else {
+        SALES_NUMBER
+    };
+    let call = stage.carrier_plays("carrier-calls", "61400000001", number);
     let calling = call.calls(1_000_000, 40).pause_ms(200).start();
     std::thread::sleep(Duration::from_millis(
         SHORTEST_LIFE_MS + round % LIVES * STEP_MS,
@@ -71,6 +76,9 @@ fn register_from_elsewhere(stage: &Stage, phone: &Phone) {
 
 fn check(stage: &Stage) {
     let rows = settled_rows(stage);
+    let stays = stage
+        .server
+        .group_calls("get-ringgroup-calls", "limit=10000");
     let calls = by_call(&stage.receiver.received(CRM));
     assert!(
         calls.len() > 20,
@@ -78,35 +86,53 @@ fn check(stage: &Stage) {
         calls.len()
     );
     let told: BTreeSet<&str> = calls.keys().map(String::as_str).collect();
-    let listed: BTreeSet<&str> = rows
-        .iter()
-        .map(|row| contract::text(row, "unique_call_id"))
-        .collect();
-    assert_eq!(told, listed, "webhooks and rows know the same calls");
-    assert_eq!(rows.len(), listed.len(), "each call has one row");
-    for row in &rows {
-        let bodies = &calls[contract::text(row, "unique_call_id")];
+    assert_eq!(told, ids(&rows), "webhooks and rows know the same calls");
+    let of_groups = calls.iter().filter(|(_, bodies)| is_of_group(bodies));
+    let of_groups: BTreeSet<&str> = of_groups.map(|(call, _)| call.as_str()).collect();
+    assert_eq!(of_groups, ids(&stays), "each stay in a group has its row");
+    assert_eq!(stays.len(), of_groups.len(), "and one");
+    // Ann, who is in the group, has no phone: her part in each of its calls is over at once.
+    assert_eq!(rows.len(), told.len() + of_groups.len());
+    for (call, bodies) in &calls {
         contract::check_order(bodies);
-        let completed = bodies.last().expect("a call has webhooks");
-        for field in ["connected_at", "call_duration", "conversation_duration"] {
-            assert_eq!(completed[field], row[field], "{field}: {completed} {row}");
+        let bodies: Vec<&Value> = bodies.iter().collect();
+        let of_call = |row: &&Value| row["unique_call_id"] == *call;
+        for row in rows.iter().chain(&stays).filter(of_call) {
+            paths::check_agrees(row, &bodies);
         }
     }
 }
 
-/// The rows, once every row's completed webhook has come.
+fn ids(rows: &[Value]) -> BTreeSet<&str> {
+    let ids = rows.iter();
+    ids.map(|row| contract::text(row, "unique_call_id"))
+        .collect()
+}
+
+fn is_of_group(bodies: &[Value]) -> bool {
+    bodies.iter().any(|body| body["type"] == "ring_group_call")
+}
+
+/// The rows, once every row's completed webhook and every call's last word have come.
 fn settled_rows(stage: &Stage) -> Vec<Value> {
     wait_for(
-        "every call's completed webhook",
+        "every completed webhook and summary",
         Duration::from_mins(1),
         || {
             let rows = stage.server.user_calls("limit=10000");
+            let stays = stage
+                .server
+                .group_calls("get-ringgroup-calls", "limit=10000");
             let hooks = stage.receiver.received(CRM);
-            let completed = hooks
-                .iter()
-                .filter(|hook| hook.kind() == "user_inbound_completed");
-            let completed: BTreeSet<&str> = completed.map(Delivery::call).collect();
-            (completed.len() == rows.len()).then_some(rows)
+            let last = |kind: &str| -> usize {
+                let of_kind = hooks.iter().filter(|hook| hook.kind() == kind);
+                let of_kind = of_kind.map(|hook| (hook.call(), &hook.body["user_number"]));
+                let once: BTreeSet<String> = of_kind.map(|one| format!("{one:?}")).collect();
+                once.len()
+            };
+            let settled = last("user_inbound_completed") == rows.len()
+                && last("ring_group_call") == stays.len();
+            settled.then_some(rows)
         },
     )
 }

@@ -57,10 +57,11 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use pbx::{AccountId, CallId};
     use tempfile::TempDir;
 
     use super::*;
-    use crate::Writer;
+    use crate::{CallQuery, Reader, Writer};
 
     /// A database as the first version left it: a call in progress, and one that has ended.
     const OF_THE_FIRST: &str = "
@@ -78,13 +79,16 @@ mod tests {
         connection.execute_batch(OF_THE_FIRST).unwrap();
         drop(connection);
         let writer = Writer::open(&path).unwrap();
-        let connection = Connection::open(&path).unwrap();
-        let calls: String = connection
-            .query_row("SELECT group_concat(call) FROM user_calls", [], |row| {
-                row.get(0)
-            })
-            .unwrap();
-        assert_eq!(calls, "8");
+        let reader = Reader::open(&path, 1).unwrap();
+        for (call, expect) in [(7, 0), (8, 1)] {
+            let query = CallQuery {
+                call: Some(CallId(call)),
+                users: Some(vec!["1010".into()]),
+                ..CallQuery::all(AccountId(1))
+            };
+            let page = reader.user_calls(&query).unwrap();
+            assert_eq!(page.rows.len(), expect, "{call}");
+        }
         drop(writer);
     }
 }
