@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::common::account::{
-    ANNS_EMAIL, PASSWORD, RECORDED_NUMBER, Registration, Trunk, VOICEMAIL_NUMBER,
+    ANNS_EMAIL, JOHNS_NUMBER, PASSWORD, RECORDED_NUMBER, Registration, Trunk, VOICEMAIL_NUMBER,
 };
 use crate::common::baresip::{Baresip, Talking};
 use crate::common::http::{self, Answer, Request};
@@ -22,6 +22,10 @@ use crate::common::{contract, wait_for, wave};
 const CALLER: &str = "61400000001";
 const CALLERS_HERTZ: f64 = 440.0;
 const JOHNS_HERTZ: f64 = 660.0;
+const ANNS_HERTZ: f64 = 550.0;
+/// A number outside, as dialled in Australia, and as it is told.
+const DIALLED: &str = "0400000002";
+const CALLED: &str = "61400000002";
 
 /// Most of a tone is kept; codecs and the edges of a call cost a little.
 const HEARD: f64 = 0.5;
@@ -197,6 +201,52 @@ fn a_conversation_has_each_side_in_its_channel_and_is_told_last() {
             "own {own}, the other's {others}"
         );
     }
+}
+
+#[test]
+fn a_call_to_the_outside_is_recorded_for_its_caller() {
+    let account = format!("<sip:{CALLED}@{DOMAIN}>;regint=0;answermode=auto;audio_codecs=PCMU");
+    let outside = Baresip {
+        account: &account,
+        hertz: JOHNS_HERTZ,
+        order: None,
+        seconds: 20,
+    };
+    let outside = outside.start();
+    let stage = Stage::with(&[], |account| {
+        account.anns_settings += "    record: {outbound: true}\n";
+        account.trunks[0].address = outside.address;
+    });
+    let proxy = stage.server.listening().udp;
+    let account = format!(
+        "<sip:1020-desk@{DOMAIN}>;auth_pass={PASSWORD};outbound=\"sip:{proxy}\";regint=600;\
+         audio_codecs=PCMU"
+    );
+    let order = format!("/dial sip:{DIALLED}@{DOMAIN}");
+    let ann = Baresip {
+        account: &account,
+        hertz: ANNS_HERTZ,
+        order: Some(&order),
+        seconds: 7,
+    };
+    let _ann = ann.start();
+    let test = "recordings::a_call_to_the_outside_is_recorded_for_its_caller";
+    let hooks = hooks(&stage, test, 4);
+    let told = &hooks[3].body;
+    assert_eq!(told["caller_id"], JOHNS_NUMBER, "the number that she shows");
+    assert_eq!(told["dest_number"], CALLED);
+    let channels = audio(&stage, contract::text(told, "call_recording_link"));
+    let [left, right] = channels.as_slice() else {
+        panic!("a conversation is stereo, not {}", channels.len());
+    };
+    let (own, others) = (
+        wave::loudness(left, ANNS_HERTZ),
+        wave::loudness(right, JOHNS_HERTZ),
+    );
+    assert!(
+        own > HEARD && others > HEARD,
+        "own {own}, the other's {others}"
+    );
 }
 
 fn files(stage: &Stage, suffix: &str) -> Vec<PathBuf> {

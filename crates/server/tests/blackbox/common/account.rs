@@ -59,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) allowed_ips: &'static str,
+    /// What Ann has besides number, name and devices, as YAML writes it in her entry.
+    pub(crate) anns_settings: String,
     /// Flows besides the usual ones, as YAML writes them below `flows:`.
     pub(crate) more_flows: String,
 }
@@ -93,7 +95,7 @@ impl Account {
             &["1010-desk", "1010-mobile"],
         );
         yaml += &user(ANN, "Ann Lee", self.ring_seconds, &["1020-desk"]);
-        yaml
+        yaml + &self.anns_settings
     }
 }
 
@@ -143,12 +145,6 @@ fn user(number: &str, name: &str, ring_seconds: u32, devices: &[&str]) -> String
         "  - number: \"{number}\"\n    name: {name}\n    caller_id: \"+{JOHNS_NUMBER}\"\n    \
          ring_seconds: {ring_seconds}\n    devices:\n"
     );
-    if number == ANN {
-        yaml = yaml.replace(
-            "    caller_id",
-            &format!("    email: {ANNS_EMAIL}\n    caller_id"),
-        );
-    }
     for device in devices {
         writeln!(
             yaml,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::account::{Account, Endpoint, PASSWORD, Registration, TOKEN, Trunk};
+use super::account::{ANNS_EMAIL, Account, Endpoint, PASSWORD, Registration, TOKEN, Trunk};
 use super::receiver::{Delivery, Receiver};
 use super::server::Server;
 use super::sipp::{Sipp, Wire};
@@ -171,6 +171,7 @@ pub(crate) fn account(carrier: SocketAddr, url: String) -> Account {
             triggers: "all",
             timeout_seconds: 30,
         }],
+        anns_settings: format!("    email: {ANNS_EMAIL}\n"),
         more_flows: String::new(),
         allowed_ips: "[\"127.0.0.1\"]",
     }
