@@ -80,6 +80,18 @@ pub struct Metrics {
     pub attempts_retried: Counter,
     /// Deliveries given up.
     pub attempts_failed: Counter,
+    /// Recordings that were over and taken in.
+    pub recordings_taken: Counter,
+    /// Recordings whose audio is kept.
+    pub recordings_kept: Counter,
+    /// Recordings of which nothing is left.
+    pub recordings_discarded: Counter,
+    /// Mails begun.
+    pub mails_started: Counter,
+    /// Mails that a mail server took.
+    pub mails_sent: Counter,
+    /// Mails given up.
+    pub mails_failed: Counter,
     /// HTTP requests begun.
     pub requests_started: Counter,
     /// HTTP requests answered.
@@ -109,7 +121,12 @@ impl Metrics {
     /// All values in Prometheus's text form.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(4096);
-        let groups = [&self.ledger()[..], &self.hooks()[..], &self.edges()[..]];
+        let groups = [
+            &self.ledger()[..],
+            &self.hooks()[..],
+            &self.recordings()[..],
+            &self.edges()[..],
+        ];
         for (name, help, counter) in groups.into_iter().flatten() {
             let name = format!("switchhook_{name}_total");
             family(&mut text, (&name, help, Kind::Counter), counter.value());
@@ -189,6 +206,33 @@ impl Metrics {
                 "Webhooks given up.",
                 &self.attempts_failed,
             ),
+        ]
+    }
+
+    fn recordings(&self) -> [Named<'_>; 6] {
+        [
+            (
+                "recordings_taken",
+                "Recordings that were over and taken in.",
+                &self.recordings_taken,
+            ),
+            (
+                "recordings_kept",
+                "Recordings whose audio is kept.",
+                &self.recordings_kept,
+            ),
+            (
+                "recordings_discarded",
+                "Recordings of which nothing is left: too short, silent or lost.",
+                &self.recordings_discarded,
+            ),
+            ("mails_started", "Mails begun.", &self.mails_started),
+            (
+                "mails_sent",
+                "Mails that a mail server took.",
+                &self.mails_sent,
+            ),
+            ("mails_failed", "Mails given up.", &self.mails_failed),
         ]
     }
 

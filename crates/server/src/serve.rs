@@ -277,6 +277,9 @@ impl Common {
         (left, closed): (Vec<Recording>, mpsc::Receiver<RecordingId>),
         stopped: watch::Receiver<()>,
     ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+        if settings.http.public_url.is_empty() && http.ip().is_unspecified() {
+            tracing::warn!(%http, "links to recordings lead nowhere until http.public_url is set");
+        }
         let parts = recordings::Parts {
             folder: recordings_folder(settings),
             clock: self.clock.clone(),
@@ -284,6 +287,7 @@ impl Common {
             reader: self.reader.clone(),
             ledger: ledger.clone(),
             base_url: link::base(&settings.http, http),
+            metrics: Arc::clone(&self.metrics),
             mailer: Mailer::new(&settings.smtp)?,
         };
         let finish = recordings::run(parts, left, closed, stopped);

@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::directory::Live;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::rtp::JOURNAL_SUFFIX;
 use mail::Mail;
 pub use mail::{Mailer, MailerError};
@@ -63,6 +64,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// The beginning of every link.
     pub base_url: String,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Who sends mails, if anybody does.
     pub mailer: Option<Mailer>,
 }
@@ -163,6 +166,8 @@ impl Studio {
         let Some(recording) = self.find(id).await else {
             return;
         };
+        let metrics = &self.parts.metrics;
+        metrics.recordings_taken.increment();
         let outcome = self.audio(&recording).await;
         let fact = match &outcome {
             Outcome::Audio(made) => Fact::RecordingFinished {
@@ -176,6 +181,10 @@ impl Studio {
         self.keep(&recording, fact).await;
         let state = self.find_any(id).await.map(|recording| recording.state);
         if matches!(state, Some(RecordingState::Kept | RecordingState::Gone)) {
+            match outcome {
+                Outcome::Audio(_) => metrics.recordings_kept.increment(),
+                Outcome::Nothing(_) => metrics.recordings_discarded.increment(),
+            }
             self.clean_up(id, &outcome);
         }
     }
@@ -282,9 +291,16 @@ impl Studio {
             words,
             audio: audio_path(&self.parts.folder, recording.recording),
         };
+        let metrics = &self.parts.metrics;
+        metrics.mails_started.increment();
         let outcome = mailer.deliver(&mail).await;
-        if let MailOutcome::Failed(why) = &outcome {
-            tracing::error!(%why, recording = %recording.recording, "a mail was given up");
+        match &outcome {
+            MailOutcome::Failed(why) => {
+                metrics.mails_failed.increment();
+                tracing::error!(%why, recording = %recording.recording, "a mail was given up");
+            }
+            MailOutcome::Sent => metrics.mails_sent.increment(),
+            MailOutcome::None => {}
         }
         outcome
     }

@@ -348,6 +348,17 @@ fn a_mail_that_is_refused_for_good_does_not_hold_the_webhook() {
     let _caller = caller(&stage, VOICEMAIL_NUMBER, 5);
     demand_message(&stage, &message(&stage));
     assert!(server.mails().is_empty());
+    let metrics = stage.server.get("/metrics").body;
+    for line in [
+        "recordings_kept_total 1",
+        "mails_started_total 1",
+        "mails_failed_total 1",
+    ] {
+        assert!(
+            metrics.contains(&format!("switchhook_{line}\n")),
+            "{line}: {metrics}"
+        );
+    }
     assert!(
         stage.server.log().contains("nobody here"),
         "{}",
