@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use audio::mp3;
+use audio::{Channels, mp3};
 use media::codec::Rate;
-use media::journal::{self, Channels, Finaliser, JournalError, Loudness, survey};
+use media::journal::{self, Finaliser, JournalError, Loudness, survey};
 use pbx::RecordingId;
 
 use crate::rtp::journal_path;
@@ -68,9 +68,14 @@ pub(super) fn journal_of(folder: &Path, recording: RecordingId) -> PathBuf {
     journal_path(folder, media::RecordingId(recording.0))
 }
 
-/// Makes the audio of a recording. Takes as long as a processor needs; nothing waits for it but
+/// Makes the audio of a recording. A conversation is stereo also when one side sent nothing: else nobody
+/// could tell whose the other is. Takes as long as a processor needs; nothing waits for it but
 /// whoever wants to hear the recording.
-pub(super) fn make(folder: &Path, recording: RecordingId) -> Result<Made, MakeError> {
+pub(super) fn make(
+    folder: &Path,
+    recording: RecordingId,
+    channels: Channels,
+) -> Result<Made, MakeError> {
     let journal = journal_of(folder, recording);
     let open = || match File::open(&journal) {
         Ok(file) => Ok(BufReader::new(file)),
@@ -83,7 +88,7 @@ pub(super) fn make(folder: &Path, recording: RecordingId) -> Result<Made, MakeEr
     }
     let path = audio_path(folder, recording);
     let part = path.with_extension("part");
-    let content = write(&part, Finaliser::open(open()?, RATE)?, found.channels)?;
+    let content = write(&part, Finaliser::open(open()?, RATE)?, channels)?;
     std::fs::rename(&part, &path)?;
     // The name must survive a power cut too.
     File::open(folder)?.sync_all()?;
@@ -106,10 +111,6 @@ fn write<R: io::Read>(
     mut source: Finaliser<R>,
     channels: Channels,
 ) -> Result<Content, MakeError> {
-    let channels = match channels {
-        Channels::Mono => audio::Channels::Mono,
-        Channels::Stereo => audio::Channels::Stereo,
-    };
     let mut file = File::create(part)?;
     let mut encoder = mp3::Writer::new(RATE.hertz(), channels)?;
     let mut ear = Ear::default();
@@ -216,17 +217,29 @@ mod tests {
     fn a_journal_becomes_audio_that_plays_as_often_as_it_is_made() {
         let folder = tempfile::tempdir().unwrap();
         journal(folder.path(), 3, &[LOUD]);
-        let made = make(folder.path(), ID).unwrap();
+        let made = make(folder.path(), ID, Channels::Mono).unwrap();
         assert_eq!((made.seconds, made.content), (2, Content::Speech));
         let first = std::fs::read(audio_path(folder.path(), ID)).unwrap();
         let length = decoded(folder.path()).samples().len();
         assert!((15_000 * 3..17_000 * 3).contains(&length), "{length}");
         // A crash may have left this behind.
         std::fs::write(audio_path(folder.path(), ID).with_extension("part"), "half").unwrap();
-        make(folder.path(), ID).unwrap();
+        make(folder.path(), ID, Channels::Mono).unwrap();
         let again = std::fs::read(audio_path(folder.path(), ID)).unwrap();
         assert_eq!(first, again);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_conversation_is_stereo_when_one_side_sent_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        journal(folder.path(), 2, &[LOUD]);
+        for (channels, count) in [(Channels::Mono, 1), (Channels::Stereo, 2)] {
+            make(folder.path(), ID, channels).unwrap();
+            let bytes = std::fs::read(audio_path(folder.path(), ID)).unwrap();
+            let made = audio::upload::channels(&bytes, &audio::UploadLimits::PROMPT).unwrap();
+            assert_eq!(made.len(), count);
+        }
     }
 
     #[test]
@@ -239,7 +252,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             journal(folder.path(), 2, sides);
             assert_eq!(
-                make(folder.path(), ID).unwrap().content,
+                make(folder.path(), ID, Channels::Stereo).unwrap().content,
                 content,
                 "{sides:?}"
             );
@@ -249,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_no_journal_says_why() {
         let folder = tempfile::tempdir().unwrap();
-        let error = || make(folder.path(), ID).unwrap_err();
+        let error = || make(folder.path(), ID, Channels::Mono).unwrap_err();
         assert!(matches!(error(), MakeError::NoAudio));
         journal(folder.path(), 1, &[]);
         assert!(matches!(error(), MakeError::NoAudio));

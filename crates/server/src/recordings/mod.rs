@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use audio::Channels;
 use clock::Time;
 use pbx::{
     Discarded, Event, Fact, Finished, LEAST_MESSAGE_SECONDS, MailOutcome, Purpose, RecordingId,
@@ -218,7 +219,7 @@ impl Studio {
     async fn audio(&self, recording: &Recording) -> Outcome {
         let id = recording.recording;
         loop {
-            let error = match self.make(id).await {
+            let error = match self.make(recording).await {
                 Ok(made) if is_message(recording) && is_nothing(made) => {
                     return Outcome::Nothing(Discarded::TooShort);
                 }
@@ -240,7 +241,13 @@ impl Studio {
     }
 
     /// On a thread of its own, which leaves the processor to whoever else wants it.
-    async fn make(&self, id: RecordingId) -> Result<Made, MakeError> {
+    async fn make(&self, recording: &Recording) -> Result<Made, MakeError> {
+        let id = recording.recording;
+        let channels = if is_message(recording) {
+            Channels::Mono
+        } else {
+            Channels::Stereo
+        };
         let folder = self.parts.folder.clone();
         let _place = self.places.acquire().await;
         let (reply, made) = oneshot::channel();
@@ -249,7 +256,7 @@ impl Studio {
                 tracing::debug!(%error, "audio is made as if it were urgent");
             }
             // Who asked may have been stopped; it is made again after the next start.
-            drop(reply.send(make::make(&folder, id)));
+            drop(reply.send(make::make(&folder, id, channels)));
         };
         let thread = std::thread::Builder::new().name("finaliser".to_owned());
         drop(thread.spawn(make)?);
