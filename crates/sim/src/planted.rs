@@ -6,6 +6,7 @@ use std::time::Duration;
 use clock::Time;
 use engine::Effect;
 use media::{Command, PathId};
+use pbx::draft::Draft;
 use pbx::{Event, Fact};
 use sip::{Framing, Message, Method};
 
@@ -52,11 +53,13 @@ pub enum Planted {
     NoAck,
     /// Nothing is played to who was picked up for it.
     NothingPlayed,
+    /// Agents who did not answer are not left alone for as long as their queue says.
+    ShortRests,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AttemptNeverEnds,
         Self::CallEndsTwice,
         Self::CallNeverEnds,
@@ -76,6 +79,7 @@ impl Planted {
         Self::RepeatedInviteIsNew,
         Self::NoAck,
         Self::NothingPlayed,
+        Self::ShortRests,
     ];
 
     /// The bug of that name, as `Debug` writes it.
@@ -109,6 +113,20 @@ impl Planter {
         } else {
             deadline
         }
+    }
+
+    /// A draft as the rules are told of it: the node seems to have read another one.
+    pub(crate) fn believed(&self, draft: &Draft) -> Draft {
+        let mut draft = draft.clone();
+        if self.is(Planted::ShortRests) {
+            let objects = draft.flows.iter_mut().flat_map(|flow| &mut flow.objects);
+            for queue in objects.filter(|object| object.kind == "queue") {
+                queue
+                    .settings
+                    .insert("retry_seconds".to_owned(), 600.into());
+            }
+        }
+        draft
     }
 
     /// Whether a message does not reach the node's ear.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clock::Time;
 use media::PathId;
 use pbx::draft::Draft;
-use pbx::testing::Laws;
+use pbx::testing::{Laws, Queues};
 use pbx::{AccountId, CallId, Effect, Event, Fact, LegId, Origination, Plan};
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ const USUAL_RING_SECONDS: u32 = 25;
 #[derive(Default)]
 pub(crate) struct Story {
     laws: BTreeMap<AccountId, Laws>,
+    queues: BTreeMap<AccountId, Queues>,
     calls: BTreeMap<CallId, Told>,
     /// The longest that each user may ring.
     ring_limits: BTreeMap<(AccountId, String), Duration>,
@@ -58,8 +59,9 @@ pub(crate) struct LegTold {
 }
 
 impl Story {
-    /// A draft is in force: how long may its users ring?
+    /// A draft is in force: how long may its users ring, and what do its queues promise?
     pub(crate) fn knows(&mut self, account: AccountId, draft: &Draft) {
+        self.queues.entry(account).or_default().plan(draft);
         for user in &draft.users {
             let own = user.ring_seconds.unwrap_or(USUAL_RING_SECONDS);
             let objects = draft.flows.iter().flat_map(|flow| &flow.objects);
@@ -80,6 +82,19 @@ impl Story {
                 .or_default();
             *limit = Duration::from_secs(longest).max(*limit);
         }
+    }
+
+    /// An account is gone, with all that its agents have said.
+    pub(crate) fn forgets(&mut self, account: AccountId) {
+        self.queues.remove(&account);
+    }
+
+    /// The node has done what there was to do, and is woken then.
+    pub(crate) fn settled(&mut self, now: Time, deadline: Option<Time>) -> Result<(), Broken> {
+        let mut queues = self.queues.values_mut();
+        queues
+            .try_for_each(|queues| queues.settled(now, deadline))
+            .map_err(Broken::new)
     }
 
     /// The node is about to hear something.
@@ -152,6 +167,9 @@ impl Story {
         let effects = [Effect::Emit(event.clone())];
         let laws = self.laws.entry(event.account).or_default();
         laws.effects(&effects).map_err(told)?;
+        if let Some(queues) = self.queues.get_mut(&event.account) {
+            queues.event(event).map_err(told)?;
+        }
         if matches!(event.fact, Fact::RecordingClosed { .. }) {
             // It may follow the end of its call, and tells nothing of it.
             return Ok(());

@@ -104,6 +104,7 @@ impl World {
             self.note(&effect);
             self.carry_out(effect, cause)?;
         }
+        self.story.settled(self.now, self.engine.deadline())?;
         let faults = self.engine.counts().faults;
         Broken::unless(faults == 0, || format!("{faults} steps of accounts failed"))
     }

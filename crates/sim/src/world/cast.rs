@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::Load;
 use media::Codec;
 use pbx::AccountId;
+use pbx::codes::CODES;
 use pbx::draft::{Draft, Register, Trunk};
 use pbx::testing::random_draft_of;
 use pbx::{NumberFormat, Transport as TrunkTransport};
@@ -275,6 +276,8 @@ impl World {
             "*97",
             "98761234",
         ];
+        let codes = CODES.iter().map(|code| code.dialled);
+        let others: Vec<&str> = others.into_iter().chain(codes).collect();
         let dialled = match self.random.between(0, 9) {
             0..=4 => self.random.pick(&users).cloned(),
             5..=6 => self

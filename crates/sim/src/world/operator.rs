@@ -34,7 +34,7 @@ impl World {
             .compile(account, known + 1)
             .map_err(|problems| Broken::new(format!("a draft does not compile: {problems:?}")))?;
         let plan = Arc::new(plan);
-        self.story.knows(account, &draft);
+        self.story.knows(account, &self.planter.believed(&draft));
         let office = Office {
             draft,
             plan: Arc::clone(&plan),
@@ -75,7 +75,11 @@ impl World {
             .note(self.now, &format!("operator: {}", name_of(&intervention)));
         match intervention {
             Intervention::Apply(account, draft) => self.apply(account, *draft),
-            Intervention::Remove(account) => self.node(Input::Remove(account), &Cause::Other),
+            Intervention::Remove(account) => {
+                self.node(Input::Remove(account), &Cause::Other)?;
+                self.story.forgets(account);
+                Ok(())
+            }
             Intervention::Load(load) => self.node(Input::Load(load), &Cause::Other),
             Intervention::HangUpAll => self.node(Input::HangUpAll, &Cause::Other),
             Intervention::Garbage(..) => Ok(()),
