@@ -10,7 +10,7 @@ use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
 use crate::effect::Effect;
 use crate::event::{Direction, HangupCause};
-use crate::floor::{AgentChange, Floor};
+use crate::floor::{AgentChange, Floor, QueueView};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::Input;
 use crate::origination::{Origination, Unplaced};
@@ -89,7 +89,7 @@ impl Account {
     pub fn apply(&mut self, plan: Arc<Plan>) {
         self.floor.keep(
             |number| plan.user_by_number(number).is_some(),
-            |name| plan.has_queue(name),
+            |name| plan.queues().any(|queue| **queue.name() == *name),
         );
         self.plan = plan;
     }
@@ -168,6 +168,12 @@ impl Account {
                 Stage::Ringing
             },
         })
+    }
+
+    /// The queues of the plan in force, as they are now.
+    pub fn queues(&self, now: Time) -> impl Iterator<Item = QueueView> + '_ {
+        let queues = self.plan.queues();
+        queues.map(move |queue| self.floor.view(queue.name(), queue.roster(), now))
     }
 
     /// How many calls are in progress.

@@ -4,6 +4,7 @@
 
 mod agents;
 mod lines;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use agents::Agents;
 pub use agents::{AgentChange, Presence};
 use lines::Lines;
 pub(crate) use lines::{Comer, Offer, Place, Roster, Strategy};
+pub use view::{AgentState, AgentView, QueueView};
 
 /// Shared state of an account's calls. Counts exist only while they are above zero.
 #[derive(Debug, Default)]

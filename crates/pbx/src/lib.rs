@@ -43,7 +43,7 @@ pub use effect::{CallerId, Effect, Target};
 pub use event::{
     Component, Direction, Event, Fact, GroupKind, GroupRef, HangupCause, LegReport, UserRef,
 };
-pub use floor::{AgentChange, Presence};
+pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin};
 pub use network::Network;

@@ -18,7 +18,7 @@ use crate::hash;
 use crate::ids::AccountId;
 use crate::network::Network;
 use crate::number::{E164, Numbering};
-use crate::objects::{AnyObject, Exit};
+use crate::objects::{AnyObject, Exit, Queue};
 use crate::trigger::Trigger;
 
 /// Position of a user in its plan.
@@ -150,10 +150,15 @@ impl Plan {
             })
     }
 
-    /// Whether it has a queue of that name.
-    pub(crate) fn has_queue(&self, name: &str) -> bool {
-        let mut nodes = self.nodes.iter();
-        nodes.any(|node| matches!(&node.object, AnyObject::Queue(queue) if queue.is_named(name)))
+    /// Its queues.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = &Queue> {
+        self.nodes.iter().filter_map(|node| {
+            if let AnyObject::Queue(queue) = &node.object {
+                Some(queue)
+            } else {
+                None
+            }
+        })
     }
 
     /// Its inbound numbers. They must be unique on the server.

@@ -92,6 +92,11 @@ impl Agents {
         agent.presence == Presence::In && agent.rests_until.is_none()
     }
 
+    /// Whether the agent is left alone at that instant.
+    pub(super) fn rests_at(&self, agent: &str, now: Time) -> bool {
+        self.of(agent).rests_until.is_some_and(|until| until > now)
+    }
+
     /// Is left alone for so long.
     pub(super) fn rest(&mut self, agent: &Arc<str>, until: Time, now: Time) {
         let until = until.max(now + MIN_REST);

@@ -149,6 +149,12 @@ impl Lines {
             .map_or(0, |line| line.waiting.len())
     }
 
+    /// Since when the one waits who has waited longest.
+    pub(super) fn waiting_since(&self, queue: &str) -> Option<Time> {
+        let waiting = &self.by_queue.get(queue)?.waiting;
+        waiting.values().map(|waiter| waiter.since).min()
+    }
+
     /// The place of a caller, from 1.
     pub(super) fn position(&self, queue: &str, place: Place) -> usize {
         self.by_queue

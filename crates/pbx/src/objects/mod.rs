@@ -31,6 +31,7 @@ pub use fields::{Field, Need, Shape};
 pub(crate) use fields::{complaints, own_exits};
 pub(crate) use outbound::Outbound;
 use queue::MAX_AGENTS;
+pub(crate) use queue::Queue;
 use ring_group::MAX_MEMBERS;
 use set_caller_id::MAX_RULES;
 use time_conditions::MAX_GROUPS;

@@ -214,9 +214,14 @@ impl Object for Queue {
 }
 
 impl Queue {
-    /// Whether that is its name.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        *self.group.name == *name
+    /// Its name.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.group.name
+    }
+
+    /// Who answers.
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     fn enter(&self, state: &mut State, cx: &mut Cx<'_, '_>) -> Step {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cdr::{Change, Fold};
-use crate::floor::AgentChange;
+use crate::floor::{AgentChange, AgentState};
 use crate::trigger::Trigger;
 
 /// Three users, each with one phone, and two queues behind two numbers: of the first the settings
@@ -549,4 +549,40 @@ fn the_outside_has_no_codes() {
     desk.joins("waiting", NUMBER);
     assert_eq!(desk.rung(), ["1011"]);
     desk.say_bye(&["waiting"]);
+}
+
+#[test]
+fn a_queue_is_seen_as_it_is() {
+    let mut desk = office(&json!({"wrap_up_seconds": 30, "strategy": "round_robin"}));
+    desk.agent("1012", AgentChange::Pause);
+    desk.joins("first", NUMBER);
+    desk.answers("1010");
+    desk.passes(5);
+    let since = desk.now;
+    desk.joins("second", NUMBER);
+    desk.refuses("1011");
+    desk.passes(1);
+    let seen = |desk: &Desk| {
+        let view = desk
+            .account
+            .queues(desk.now)
+            .find(|queue| &*queue.name == "Support");
+        let view = view.unwrap();
+        let agents = view.agents.iter().map(|agent| agent.state);
+        (view.waiting, view.waiting_since, agents.collect::<Vec<_>>())
+    };
+    let states = vec![AgentState::Busy, AgentState::Resting, AgentState::Paused];
+    assert_eq!(seen(&desk), (1, Some(since), states));
+    desk.hangs_up("1010", HangupCause::Normal);
+    desk.agent("1012", AgentChange::LogOut);
+    desk.hangs_up("second", HangupCause::Normal);
+    desk.passes(10);
+    let states = vec![AgentState::Resting, AgentState::Free, AgentState::Out];
+    assert_eq!(seen(&desk), (0, None, states));
+    desk.passes(20);
+    desk.joins("third", NUMBER);
+    // The wrap-up is over, and it is the turn of 1010.
+    let states = vec![AgentState::Busy, AgentState::Free, AgentState::Out];
+    assert_eq!(seen(&desk).2, states);
+    desk.say_bye(&["third"]);
 }

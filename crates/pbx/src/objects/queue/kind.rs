@@ -45,10 +45,10 @@ pub(super) const KIND: Kind = Kind {
     name: "queue",
     title: "Queue",
     palette: Palette::Basic,
-    help: "Answers callers, who wait in line with music until an agent is free. As many are \
-           offered at once as there are free agents, in the order they came. Agents log in and \
-           out and pause with codes on their phones. Calls through it are listed and told under \
-           its name.",
+    help: "Answers callers, who wait in line with music until an agent is free. They are offered \
+           in the order they came: the first to all free agents together, or as many callers at \
+           once as there are free agents, each to one. Agents log in and out and pause with \
+           codes on their phones. Calls through it are listed and told under its name.",
     fields: &[
         Field {
             name: "agents",
