@@ -55,7 +55,10 @@ impl Engine {
         let (first, rest) = ways.split_first().ok_or(Failure::Unreachable)?;
         let callers = dial.for_leg.map(|caller| {
             let caller = self.legs.leg(caller);
-            let described = caller.and_then(|caller| caller.media.theirs.clone());
+            let described = caller.and_then(|caller| {
+                let theirs = caller.media.theirs.as_ref()?;
+                Some(theirs.directed(caller.media.wish))
+            });
             described.ok_or(Failure::Incompatible)
         });
         let callers = callers.transpose()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use media::{Description, Latch, PathId, Port};
+use media::{Description, Direction, Latch, PathId, Port};
 use pbx::{AccountId, CallId, Failure, LegId};
 use sip::{DialogId, Invite};
 
@@ -110,12 +110,26 @@ pub(crate) struct Media {
     /// Version of `ours`.
     pub(crate) version: u64,
     pub(crate) latch: Latch,
+    /// Which way the peer wants audio to flow, as it last offered: its answer to somebody's hold
+    /// says nothing about that.
+    pub(crate) wish: Direction,
+    /// How it reaches its other leg, when that is on another media thread.
+    pub(crate) tie: Option<Tie>,
+}
+
+/// Two paths that are each other's phone, one on each of two threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tie {
+    pub(crate) ends: [PathId; 2],
 }
 
 impl Media {
     pub(crate) fn new(theirs: Option<Description>, latch: Latch) -> Self {
+        let wish = theirs.as_ref().map(Description::direction);
         Self {
             port: None,
+            wish: wish.unwrap_or_default(),
+            tie: None,
             theirs,
             ours: None,
             version: 0,

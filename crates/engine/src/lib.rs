@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod auth;
+mod bridge;
 mod describe;
 mod dial;
 mod directory;
@@ -27,6 +28,7 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod trunks;
 mod voice;
 
@@ -446,6 +448,8 @@ impl Engine {
                 self.resume_recording(leg, recording);
             }
             pbx::Effect::StopRecording { leg, recording } => self.stop_recording(leg, recording),
+            pbx::Effect::Part { leg } => self.part(now, leg),
+            pbx::Effect::Referral { leg, progress } => self.referral(now, leg, progress),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
             pbx::Effect::Originated { outcome } => {

@@ -1,7 +1,7 @@
 //! Changes of a session that goes on: what one side offers is decided by the other (RFC 3264 §8).
 
 use clock::Time;
-use media::{Description, offer_again};
+use media::{Description, Direction, offer_again};
 use pbx::LegId;
 use sip::{DialogId, Withdrawal};
 
@@ -88,7 +88,7 @@ impl Engine {
         Some((id, self.legs.leg(id)?))
     }
 
-    fn take_asked(&mut self, leg: LegId) -> Option<Asked> {
+    pub(crate) fn take_asked(&mut self, leg: LegId) -> Option<Asked> {
         match &mut self.legs.leg_mut(leg)?.state {
             State::Talking { asked, .. } => asked.take(),
             State::Calling(_) | State::Dialling(_) => None,
@@ -109,7 +109,13 @@ impl Engine {
         match asked {
             Some(asked) => match asked.standing {
                 Standing::Open => self.answer_asker(now, id, asked),
-                Standing::Withdrawn => self.offer_present(now, id, ROUNDS),
+                Standing::Withdrawn => {
+                    let agreed = self.legs.leg(asked.by);
+                    let agreed = agreed.and_then(|leg| leg.media.theirs.as_ref());
+                    if let Some(direction) = agreed.map(Description::direction) {
+                        self.offer_present(now, id, direction, ROUNDS);
+                    }
+                }
                 Standing::Ours { rounds } => {
                     self.point(id);
                     self.agree(now, id, asked.by, rounds);
@@ -154,34 +160,44 @@ impl Engine {
             return;
         };
         let pairs = [(other, one), (one, other)];
-        let wrong = pairs
-            .into_iter()
-            .find(|(leg, peer)| self.is_told_otherwise(*leg, *peer));
-        if let Some((leg, _)) = wrong {
-            self.offer_present(now, leg, rounds);
+        let wrong = pairs.map(|(leg, peer)| (leg, self.to_be_told(leg, peer)));
+        // What a peer wants comes before what it has agreed to, which may be an answer to the other
+        // one's hold of long ago.
+        let wanted = wrong.iter().find_map(|(leg, news)| match news {
+            Some(News::Wanted(direction)) => Some((*leg, *direction)),
+            Some(News::Agreed(_)) | None => None,
+        });
+        let agreed = wrong.iter().find_map(|(leg, news)| match news {
+            Some(News::Agreed(direction)) => Some((*leg, *direction)),
+            Some(News::Wanted(_)) | None => None,
+        });
+        if let Some((leg, direction)) = wanted.or(agreed) {
+            self.offer_present(now, leg, direction, rounds);
         }
     }
 
-    /// Whether what a leg was told last is not what its other leg says.
-    fn is_told_otherwise(&self, leg: LegId, peer: LegId) -> bool {
-        let told = self.legs.leg(leg).and_then(Leg::told);
-        let said = self
-            .legs
-            .leg(peer)
-            .and_then(|peer| peer.media.theirs.as_ref());
-        match (told, said) {
-            (Some(told), Some(said)) => told.direction() != said.direction(),
-            (Some(_), None) | (None, _) => false,
+    /// What a leg has to be told of its other leg, if that is not what it was told last.
+    fn to_be_told(&self, leg: LegId, peer: LegId) -> Option<News> {
+        let told = self.legs.leg(leg)?.told()?.direction();
+        let peer = &self.legs.leg(peer)?.media;
+        let said = peer.theirs.as_ref()?.direction();
+        if told == said {
+            return None;
         }
+        Some(if told == peer.wish {
+            News::Agreed(said)
+        } else {
+            News::Wanted(peer.wish)
+        })
     }
 
     /// Offers a leg what its other leg has agreed on. Nobody waits for the answer.
-    fn offer_present(&mut self, now: Time, id: LegId, rounds: u8) {
+    fn offer_present(&mut self, now: Time, id: LegId, direction: Direction, rounds: u8) {
         let present = self.legs.leg(id).and_then(|leg| {
             let theirs = leg.media.theirs.clone()?;
             let by = leg.other?;
-            let offer = self.legs.leg(by)?.media.theirs.clone()?;
-            Some((theirs, by, offer))
+            let offer = self.legs.leg(by)?.media.theirs.as_ref()?;
+            Some((theirs, by, offer.directed(direction)))
         });
         let Some((theirs, by, offer)) = present else {
             return;
@@ -210,6 +226,7 @@ impl Engine {
 
     fn answer_asker(&mut self, now: Time, answered: LegId, asked: Asked) {
         let Asked { by, offer, .. } = asked;
+        let wish = offer.direction();
         let before = match self.legs.leg_mut(by) {
             Some(leg) => leg.media.theirs.replace(offer),
             None => return,
@@ -219,7 +236,12 @@ impl Engine {
             self.answer_for(by, answered),
         );
         let outputs = match (dialog, sdp) {
-            (Some(dialog), Some(sdp)) => self.ua.answer(now, dialog, sdp),
+            (Some(dialog), Some(sdp)) => {
+                if let Some(leg) = self.legs.leg_mut(by) {
+                    leg.media.wish = wish;
+                }
+                self.ua.answer(now, dialog, sdp)
+            }
             (Some(dialog), None) => {
                 if let Some(leg) = self.legs.leg_mut(by) {
                     leg.media.theirs = before;
@@ -245,7 +267,7 @@ impl Engine {
         self.refuse_asker(now, asked, code);
     }
 
-    fn refuse_asker(&mut self, now: Time, asked: Option<Asked>, code: u16) {
+    pub(crate) fn refuse_asker(&mut self, now: Time, asked: Option<Asked>, code: u16) {
         let open = asked.filter(|asked| asked.standing == Standing::Open);
         let asker = open.and_then(|asked| self.legs.leg(asked.by)?.dialog());
         if let Some(dialog) = asker {
@@ -278,6 +300,14 @@ impl Engine {
     }
 }
 
+/// What a leg has to be told.
+enum News {
+    /// Which way its other leg wants audio to flow.
+    Wanted(Direction),
+    /// Which way its other leg has agreed to, when that is less.
+    Agreed(Direction),
+}
+
 /// What became of an offer.
 enum Passed {
     On,
@@ -289,4 +319,4 @@ enum Passed {
 /// that holds too need three.
 pub(crate) const ROUNDS: u8 = 4;
 const NOT_ACCEPTABLE_HERE: u16 = 488;
-const REQUEST_PENDING: u16 = 491;
+pub(crate) const REQUEST_PENDING: u16 = 491;

@@ -1,7 +1,7 @@
 //! What happens between two legs: early media, the answer, offers passed on, the end.
 
 use clock::Time;
-use media::{Command, Description, MediaEvent, Port, Remote, Way, answer_from};
+use media::{Command, Description, MediaEvent, Remote, answer_from};
 use pbx::{HangupCause, LegId};
 use sip::{Answer, DialogId, EndCause, Reason};
 
@@ -31,10 +31,7 @@ impl Engine {
             sip::Event::Cancelled { dialog, reason: _ } => self.over(dialog, HangupCause::GaveUp),
             sip::Event::Ended { dialog, cause } => self.over(dialog, cause_of(&cause)),
             sip::Event::Established { .. } | sip::Event::Subscription { .. } => {}
-            sip::Event::Referred { dialog, .. } => {
-                let outputs = self.ua.refuse_referral(now, dialog, Answer::code(DECLINE));
-                self.carry_out(outputs);
-            }
+            sip::Event::Referred { dialog, referral } => self.referred(now, dialog, &referral),
             sip::Event::Offered { dialog, sdp } => self.offered(now, dialog, &sdp),
             sip::Event::OfferWanted { dialog } => self.offer_wanted(now, dialog),
             sip::Event::OfferAnswered { dialog, sdp } => self.offer_answered(now, dialog, &sdp),
@@ -93,7 +90,8 @@ impl Engine {
     /// Lets the caller hear `from` before it answers.
     pub(crate) fn early_media(&mut self, now: Time, leg: LegId, from: LegId) {
         let Some(dialog) = self.calling(leg) else {
-            return self.connect(leg, from);
+            self.connect(leg, from);
+            return;
         };
         let Some(sdp) = self.answer_for(leg, from) else {
             return self.ring(now, leg);
@@ -108,7 +106,13 @@ impl Engine {
         if self.calling(leg).is_some() {
             return self.answer(now, leg, with);
         }
-        self.connect(leg, with);
+        let call = self.legs.leg(leg).and_then(|leg| leg.call);
+        if let Some(with) = self.legs.leg_mut(with) {
+            with.call = call.or(with.call);
+        }
+        if self.connect(leg, with).is_none() {
+            return self.lost(now, with, HangupCause::Congested);
+        }
         self.watch(with);
         self.agree(now, leg, with, ROUNDS);
     }
@@ -169,6 +173,7 @@ impl Engine {
 
     /// Takes a leg out of all tables and gives its media path back. Gives its dialogs.
     pub(crate) fn close_leg(&mut self, id: LegId) -> Vec<DialogId> {
+        self.untie(id);
         let Some((leg, dialogs)) = self.legs.remove(id) else {
             return Vec::new();
         };
@@ -197,32 +202,6 @@ impl Engine {
         let chosen = self.legs.leg(chosen_by)?.media.theirs.clone()?;
         let offer = self.legs.leg(leg)?.media.theirs.clone()?;
         self.describe(leg, |local| answer_from(&chosen, &offer, local))
-    }
-
-    /// Tells the media thread where both peers are and that they talk.
-    pub(crate) fn connect(&mut self, one: LegId, other: LegId) {
-        let (Some(a), Some(b)) = (self.speaker(one), self.speaker(other)) else {
-            return;
-        };
-        self.point(one);
-        self.point(other);
-        let bridge = Command::Bridge {
-            a: a.0.path,
-            b: b.0.path,
-            a_to_b: Way::between(&a.1, &b.1),
-            b_to_a: Way::between(&b.1, &a.1),
-        };
-        self.effects.push(Effect::Media(bridge));
-        for (leg, peer) in [(one, other), (other, one)] {
-            if let Some(leg) = self.legs.leg_mut(leg) {
-                leg.other = Some(peer);
-            }
-        }
-    }
-
-    fn speaker(&self, leg: LegId) -> Option<(Port, Description)> {
-        let media = &self.legs.leg(leg)?.media;
-        Some((media.port?, media.theirs.clone()?))
     }
 
     /// Tells the media thread what the leg's peer described last.
@@ -337,6 +316,5 @@ fn report_of(report: media::LegReport) -> pbx::LegReport {
 
 const RINGING: u16 = 180;
 const SESSION_PROGRESS: u16 = 183;
-const DECLINE: u16 = 603;
 /// When a caller who was turned away may try again.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";

@@ -477,3 +477,4 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
 
 mod click_to_call;
 mod menus;
+mod transfer;

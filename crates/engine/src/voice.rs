@@ -45,7 +45,9 @@ impl Engine {
     pub(crate) fn answer_alone(&mut self, leg: LegId, offer: &Description) -> Option<Vec<u8>> {
         let sdp = self.describe(leg, |local| own_answer(&VOICES, offer, local))?;
         let ours = Description::parse(&sdp).ok()?;
-        self.legs.leg_mut(leg)?.media.theirs = Some(offer.narrowed_to(&ours));
+        let media = &mut self.legs.leg_mut(leg)?.media;
+        media.theirs = Some(offer.narrowed_to(&ours));
+        media.wish = offer.direction();
         self.point(leg);
         Some(sdp)
     }

@@ -8,11 +8,11 @@ use clock::Time;
 
 use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
-use crate::effect::Effect;
+use crate::effect::{Effect, Progress};
 use crate::event::{Direction, HangupCause};
 use crate::floor::{AgentChange, Floor, QueueView};
 use crate::ids::{CallId, Ids, LegId};
-use crate::input::Input;
+use crate::input::{Input, TransferTo};
 use crate::origination::{Origination, Unplaced};
 use crate::plan::Plan;
 use crate::recordings::Recorded;
@@ -124,6 +124,7 @@ impl Account {
             Input::Answered { leg } => self.leg(leg, LegReport::Answered, now, ids),
             Input::Failed { leg, failure } => self.leg(leg, LegReport::Failed(failure), now, ids),
             Input::HungUp { leg, cause } => self.leg(leg, LegReport::HungUp(cause), now, ids),
+            Input::Transfer { leg, to } => self.transfer(leg, to, now, ids),
             Input::Digit { leg, digit } => self.leg(leg, LegReport::Digit(digit), now, ids),
             Input::Played { leg, play } => self.leg(leg, LegReport::Played(play), now, ids),
             Input::Recorded {
@@ -245,6 +246,65 @@ impl Account {
             let id = self.take_in(call);
             self.step(id, now, ids, |call, turn| call.summon(user, turn));
         }
+    }
+
+    /// Hands a call on, or says why not.
+    fn transfer(&mut self, leg: LegId, to: TransferTo, now: Time, ids: &mut Ids) {
+        let call = self.legs.get(&leg).copied();
+        match (call, to) {
+            (Some(call), TransferTo::Number(number)) => {
+                self.step(call, now, ids, |call, turn| {
+                    call.transfer(leg, &number, turn)
+                });
+            }
+            (Some(call), TransferTo::PeerOf(other)) if self.are_of_one_user(leg, other) => {
+                self.bring_together((call, leg), other, now, ids);
+            }
+            (Some(_) | None, TransferTo::PeerOf(_)) | (None, TransferTo::Number(_)) => {
+                let progress = Progress::Refused(HangupCause::Forbidden);
+                self.effects.push(Effect::Referral { leg, progress });
+            }
+        }
+    }
+
+    /// Whether one user talks by both legs, in two calls.
+    fn are_of_one_user(&self, leg: LegId, other: LegId) -> bool {
+        let user = |leg: LegId| {
+            let call = self.legs.get(&leg)?;
+            let user = self.calls.get(call)?.call.may_transfer(leg)?;
+            Some((*call, user))
+        };
+        match (user(leg), user(other)) {
+            (Some((call, user)), Some((other_call, other_user))) => {
+                call != other_call && user == other_user
+            }
+            (Some(_) | None, _) => false,
+        }
+    }
+
+    /// Whom a user talks with in two calls talk with one another, in the first of the two.
+    fn bring_together(
+        &mut self,
+        (call, leg): (CallId, LegId),
+        other: LegId,
+        now: Time,
+        ids: &mut Ids,
+    ) {
+        let Some(second) = self.legs.get(&other).copied() else {
+            return;
+        };
+        let mut guest = None;
+        self.step(second, now, ids, |call, turn| {
+            guest = call.give_peer_of(other, turn);
+            Life::Goes
+        });
+        self.step(call, now, ids, |call, turn| match guest {
+            Some(guest) => call.take_over(leg, guest, turn),
+            None => Life::Goes,
+        });
+        self.step(second, now, ids, |call, turn| {
+            call.finish(HangupCause::Normal, turn)
+        });
     }
 
     fn take_in(&mut self, call: Call) -> CallId {

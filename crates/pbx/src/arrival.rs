@@ -15,7 +15,6 @@ use crate::number::{Dialled, E164};
 use crate::origination::Placeable;
 use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
 use crate::recordings::Recordings;
-use crate::sound::PlayId;
 use crate::turn::Turn;
 
 /// Length of a call when the account sets no limit.
@@ -90,21 +89,15 @@ impl Arrival {
     }
 
     fn outside_caller(&self, trunk: &Trunk, plan: &Plan) -> Caller {
+        let identity = identity(self.caller_number.as_deref(), plan, trunk);
         Caller {
-            leg: self.leg,
-            hears: Hears::Nothing,
-            playing: None,
-            last_play: PlayId::default(),
-            identity: identity(self.caller_number.as_deref(), plan, trunk),
-            shown: None,
             name: self
                 .caller_name
                 .as_deref()
                 .map(shortened)
                 .filter(|name| !name.is_empty()),
             trunk: Some(Arc::clone(&trunk.name)),
-            user: None,
-            presents: None,
+            ..Caller::on(self.leg, identity)
         }
     }
 }
@@ -113,20 +106,13 @@ impl Caller {
     /// A user who calls from `leg`.
     fn user(leg: LegId, (index, user): (UserIndex, &User), identity: Identity) -> Self {
         Self {
-            leg,
-            hears: Hears::Nothing,
-            playing: None,
-            last_play: PlayId::default(),
-            identity,
-            shown: None,
             name: Some(user.who.name.to_string()),
-            trunk: None,
             user: Some(CallingUser {
                 user: index,
                 who: user.who.clone(),
                 answered: false,
             }),
-            presents: None,
+            ..Self::on(leg, identity)
         }
     }
 }
@@ -186,6 +172,8 @@ fn new_call(plan: &Arc<Plan>, caller: Caller, route: Route, turn: &mut Turn<'_>)
         direction: route.direction,
         caller,
         destination: route.destination,
+        dialling: None,
+        handing: None,
         attempts: Vec::new(),
         last_attempt: AttemptId::default(),
         recordings: Recordings::default(),

@@ -2,7 +2,11 @@
 //! in their order. The first device to answer wins. A user's attempt is told as one
 //! `UserRinging`, at most one `UserAnswered` and exactly one `UserEnded`.
 
+mod guest;
+
 use std::sync::Arc;
+
+pub(crate) use guest::{Guest, Story};
 
 use crate::core::{Core, Destination, Hears};
 use crate::cx::Moment;
@@ -174,6 +178,10 @@ impl Core {
     ) -> Result<AttemptId, Failure> {
         let plan = Arc::clone(&self.plan);
         let user = plan.user(index).ok_or(Failure::NotFound)?;
+        // Who calls with a story of being called cannot be called too.
+        if self.caller.was_called == Some(index) {
+            return Err(Failure::Busy);
+        }
         let Via { queue, ring_group } = via;
         self.emit(
             Fact::UserRinging {
@@ -566,19 +574,9 @@ impl Core {
             turn.push(Effect::HangUp { leg, cause });
             self.drop_leg(&mut attempt, leg, turn);
         }
-        let Goal::User(user) = attempt.goal else {
-            return;
-        };
-        let Some(user) = self.plan.user(user) else {
-            return;
-        };
-        turn.floor.users().remove(&user.who.number);
-        self.emit(
-            Fact::UserEnded {
-                user: user.who.clone(),
-            },
-            turn,
-        );
+        if let Goal::User(user) = attempt.goal {
+            self.tell_user_ended(user, turn);
+        }
     }
 }
 

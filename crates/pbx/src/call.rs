@@ -95,6 +95,9 @@ impl Call {
         if leg == self.core.caller.leg {
             return self.caller(report, turn);
         }
+        if self.core.handing.is_some_and(|handing| handing.leg == leg) {
+            return self.handing_leg(report, turn);
+        }
         let moment = match report {
             LegReport::Ringing => {
                 self.core.leg_rings(leg, turn);
@@ -170,6 +173,7 @@ impl Call {
     /// Ends the call: attempts, then the object's summary, then the caller and the last fact.
     pub(crate) fn finish(&mut self, cause: HangupCause, turn: &mut Turn<'_>) -> Life {
         self.leave(cause, turn);
+        self.core.handing_over(cause, turn);
         self.core.close(cause, turn);
         Life::Over
     }
@@ -186,11 +190,14 @@ impl Call {
         if self.core.caller.hears == Hears::Absent {
             return self.without_caller(moment, turn);
         }
+        if self.place.state.is_none() {
+            return self.without_object(moment, turn);
+        }
         let step = self.ask_object(moment, turn);
         self.follow(step, turn)
     }
 
-    fn enter(&mut self, node: NodeIndex, turn: &mut Turn<'_>) -> Life {
+    pub(crate) fn enter(&mut self, node: NodeIndex, turn: &mut Turn<'_>) -> Life {
         let step = self.stand_in(node, turn);
         self.follow(step, turn)
     }
@@ -200,13 +207,13 @@ impl Call {
         loop {
             let target = match step {
                 Step::Stay => return Life::Goes,
-                Step::HangUp(cause) => return self.finish(cause, turn),
+                Step::HangUp(cause) => return self.end_or_give_back(cause, turn),
                 Step::Exit(exit) => self.target_of(&exit),
                 Step::User(user) => self.node_of(user),
             };
             let node = match target {
                 Ok(node) => node,
-                Err(cause) => return self.finish(cause, turn),
+                Err(cause) => return self.end_or_give_back(cause, turn),
             };
             if self.hops.is_too_many(turn.now) {
                 return self.finish(HangupCause::TooManyHops, turn);
@@ -258,8 +265,15 @@ impl Call {
         )
     }
 
+    /// Whether the object the call stands in has a summary of its own.
+    pub(crate) fn tells_summary(&self) -> bool {
+        let node = self.core.plan.node(self.place.node);
+        let name = node.map(|node| node.object.kind().name);
+        self.place.state.is_some() && matches!(name, Some("queue" | "ring_group"))
+    }
+
     /// Nothing the object began goes on without it.
-    fn leave(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
+    pub(crate) fn leave(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
         self.core.wake_at = None;
         self.core.stop_playing(turn);
         self.core.stop_message(turn);

@@ -14,6 +14,7 @@ use crate::number::E164;
 use crate::plan::{Plan, UserIndex};
 use crate::recordings::Recordings;
 use crate::sound::{MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
+use crate::transfer::Handing;
 use crate::turn::Turn;
 
 /// The caller's side and everything that was set going for it.
@@ -24,6 +25,10 @@ pub(crate) struct Core {
     pub(crate) direction: Direction,
     pub(crate) caller: Caller,
     pub(crate) destination: Destination,
+    /// Whom the call was handed on to; what was dialled stays what was dialled.
+    pub(crate) dialling: Option<Destination>,
+    /// Who has handed the call on, until somebody takes it.
+    pub(crate) handing: Option<Handing>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) last_attempt: AttemptId,
     pub(crate) recordings: Recordings,
@@ -50,6 +55,9 @@ pub(crate) struct Caller {
     pub(crate) trunk: Option<Arc<str>>,
     /// Set when a user of the account calls: the story of this user's call.
     pub(crate) user: Option<CallingUser>,
+    /// Set when who calls now was called itself, by a user who has handed the call on: the story of
+    /// this user's part.
+    pub(crate) was_called: Option<UserIndex>,
     /// The number shown outside, when this call has one of its own.
     pub(crate) presents: Option<E164>,
 }
@@ -133,6 +141,23 @@ impl Destination {
 }
 
 impl Caller {
+    /// Somebody who calls by that leg, of whom nothing else is known.
+    pub(crate) fn on(leg: LegId, identity: Identity) -> Self {
+        Self {
+            leg,
+            hears: Hears::Nothing,
+            playing: None,
+            last_play: PlayId::default(),
+            identity,
+            shown: None,
+            name: None,
+            trunk: None,
+            user: None,
+            was_called: None,
+            presents: None,
+        }
+    }
+
     fn next_play(&mut self) -> PlayId {
         self.last_play = self.last_play.next();
         self.last_play
@@ -188,7 +213,10 @@ impl Core {
                 .presents
                 .or_else(|| self.plan.presented_number(caller.user)),
             (None, Identity::Number(number)) => Some(*number),
-            (None, Identity::Withheld | Identity::Plain(_)) => None,
+            (None, Identity::Withheld | Identity::Plain(_)) => self
+                .caller
+                .was_called
+                .and_then(|user| self.plan.presented_number(user)),
         }
     }
 
@@ -252,6 +280,7 @@ impl Core {
                     sounds: vec![Sound::Tone(Tone::Ringback)],
                     times: Times::Forever,
                 });
+                self.tell_handing_rings(turn);
             }
             Hears::Absent
             | Hears::Answered
@@ -305,6 +334,7 @@ impl Core {
             return;
         }
         self.stop_playing(turn);
+        self.handed_on(turn);
         self.caller.hears = Hears::Answered;
         turn.push(Effect::Connect {
             leg: self.caller.leg,
@@ -317,7 +347,7 @@ impl Core {
     pub(crate) fn pick_up(&mut self, turn: &mut Turn<'_>) {
         match self.caller.hears {
             Hears::Gone => return,
-            Hears::Answered => {}
+            Hears::Answered => self.handed_on(turn),
             Hears::Absent | Hears::Nothing | Hears::Ringing | Hears::EarlyMedia(_) => {
                 self.caller.hears = Hears::Answered;
                 turn.push(Effect::PickUp {
@@ -396,25 +426,21 @@ impl Core {
 
     /// The last words: the caller is hung up, the story told to its end, the floor left.
     pub(crate) fn close(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
-        if !matches!(self.caller.hears, Hears::Absent | Hears::Gone) {
-            turn.push(Effect::HangUp {
-                leg: self.caller.leg,
-                cause: self.told_to_caller(cause),
-            });
+        match self.caller.hears {
+            // The leg may be another call's by now.
+            Hears::Absent | Hears::Gone => {}
+            Hears::Nothing | Hears::Ringing | Hears::EarlyMedia(_) | Hears::Answered => {
+                turn.push(Effect::HangUp {
+                    leg: self.caller.leg,
+                    cause: self.told_to_caller(cause),
+                });
+                self.caller_gone(turn);
+            }
         }
-        self.caller_gone(turn);
         if let Some(trunk) = &self.caller.trunk {
             turn.floor.trunks().remove(trunk);
         }
-        if let Some(user) = &self.caller.user {
-            turn.floor.users().remove(&user.who.number);
-            self.emit(
-                Fact::OutboundEnded {
-                    user: user.who.clone(),
-                },
-                turn,
-            );
-        }
+        self.close_caller_story(turn);
         self.emit(Fact::Ended { cause }, turn);
     }
 

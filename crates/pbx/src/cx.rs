@@ -182,9 +182,12 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.plan.internal_number(digits)
     }
 
-    /// What the caller dialled.
+    /// What the caller dialled, or was handed on to.
     pub(crate) fn dialled(&self) -> &Destination {
-        &self.core.destination
+        self.core
+            .dialling
+            .as_ref()
+            .unwrap_or(&self.core.destination)
     }
 
     /// Who calls, by number.

@@ -104,6 +104,19 @@ pub enum Effect {
         /// The recording.
         recording: RecordingId,
     },
+    /// The two who talk by this leg and another do so no more; both are still there.
+    Part {
+        /// One of the two.
+        leg: LegId,
+    },
+    /// Tell a leg's peer what becomes of the transfer it asked for. The last is `Refused`, `Done`
+    /// or `Failed`.
+    Referral {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        progress: Progress,
+    },
     /// End a leg, whatever its state. Nothing more is heard of it here.
     HangUp {
         /// The leg.
@@ -118,6 +131,22 @@ pub enum Effect {
         /// Which call.
         outcome: Result<CallId, Unplaced>,
     },
+}
+
+/// What becomes of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// It may not be.
+    Refused(HangupCause),
+    /// It may be: somebody is called.
+    Accepted,
+    /// It rings there.
+    Ringing,
+    /// Somebody has taken the call.
+    Done,
+    /// Nobody has.
+    Failed(HangupCause),
 }
 
 /// Whom to call. Names, because a call keeps its plan while the account may have a newer one.

@@ -59,6 +59,14 @@ pub enum Input {
         /// Why.
         cause: HangupCause,
     },
+    /// A leg's peer wants whom it talks with to talk with somebody else. Ends in exactly one last
+    /// `Effect::Referral`, unless the leg ends before.
+    Transfer {
+        /// The leg.
+        leg: LegId,
+        /// With whom.
+        to: TransferTo,
+    },
     /// A key was pressed on a leg.
     Digit {
         /// The leg.
@@ -96,6 +104,16 @@ pub enum Input {
         /// Why.
         cause: HangupCause,
     },
+}
+
+/// With whom somebody is to talk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferTo {
+    /// Whoever takes a call to this number, as if the user had dialled it.
+    Number(String),
+    /// Whoever talks with the user by this other leg.
+    PeerOf(LegId),
 }
 
 /// Who calls, as the edge has authenticated it. Names, not positions in a plan: a plan may be

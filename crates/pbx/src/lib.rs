@@ -35,17 +35,18 @@ mod plan;
 mod recording;
 mod recordings;
 mod sound;
+mod transfer;
 mod trigger;
 mod turn;
 
 pub use account::{Account, CallView, Stage};
-pub use effect::{CallerId, Effect, Target};
+pub use effect::{CallerId, Effect, Progress, Target};
 pub use event::{
     Component, Direction, Event, Fact, GroupKind, GroupRef, HangupCause, LegReport, UserRef,
 };
 pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
-pub use input::{Failure, Input, Origin};
+pub use input::{Failure, Input, Origin, TransferTo};
 pub use network::Network;
 pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{

@@ -114,6 +114,8 @@ impl Office {
             | Effect::StopRecording { .. }
             | Effect::HangUp { .. }
             | Effect::Emit(_)
+            | Effect::Part { .. }
+            | Effect::Referral { .. }
             | Effect::Originated { .. } => None,
         });
         let Some(leg) = device else { return };

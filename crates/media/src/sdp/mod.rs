@@ -166,6 +166,14 @@ impl Description {
         narrowed
     }
 
+    /// The same, with audio that flows this way.
+    #[must_use]
+    pub fn directed(&self, direction: Direction) -> Self {
+        let mut directed = self.clone();
+        directed.audio.direction = direction;
+        directed
+    }
+
     /// Whether both sides can speak without a translator.
     pub(crate) fn shares_voice_with(&self, other: &Self) -> bool {
         let mut voices = self.audio.formats.iter().filter(|f| f.codec.is_voice());

@@ -191,6 +191,10 @@ impl Desk {
                 self.events.push(event.clone());
                 said(&event.fact)
             }
+            Effect::Part { leg } => format!("part {}", self.name(*leg)),
+            Effect::Referral { leg, progress } => {
+                format!("tell {} of the transfer: {progress:?}", self.name(*leg))
+            }
             Effect::Originated { outcome: Ok(_) } => "begun".to_owned(),
             Effect::Originated { outcome: Err(why) } => format!("not begun: {why:?}"),
         };
@@ -286,4 +290,5 @@ mod recordings;
 mod ring_group;
 mod set_caller_id;
 mod time_conditions;
+mod transfer;
 mod webhook;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clock::Time;
 
 use crate::cdr::{Change, Fold, GroupCall, UserCall};
-use crate::effect::Effect;
+use crate::effect::{Effect, Progress};
 use crate::event::{Event, Fact, GroupRef};
 use crate::ids::{CallId, LegId};
 use crate::input::Input;
@@ -24,8 +24,8 @@ pub struct Laws {
     ended_legs: BTreeSet<LegId>,
     /// What is played to whom.
     plays: BTreeMap<LegId, PlayId>,
-    /// Called legs that were connected with their caller.
-    connected: BTreeSet<LegId>,
+    /// Who talks with which caller.
+    connected: BTreeMap<LegId, LegId>,
     /// Recordings that were told to have begun, and those of them that are over.
     recordings: BTreeSet<RecordingId>,
     closed_recordings: BTreeSet<RecordingId>,
@@ -56,6 +56,8 @@ struct Told {
     outbound: Option<(String, Attempt)>,
     /// The queue or ring group the caller is in, and whether a member answered.
     stay: Option<(GroupRef, Attempt)>,
+    /// Users who had a part in the call before that: who was called and now waits itself.
+    before_stay: BTreeSet<String>,
     stays: u64,
     group_rows: u64,
     hooks: BTreeMap<Trigger, u64>,
@@ -137,6 +139,7 @@ impl Laws {
             Input::Failed { leg, .. } | Input::HungUp { leg, .. } => self.leg_over(*leg),
             Input::Incoming { .. }
             | Input::Originate(_)
+            | Input::Transfer { .. }
             | Input::Ringing { .. }
             | Input::Progress { .. }
             | Input::Digit { .. }
@@ -176,7 +179,8 @@ impl Laws {
 
     fn leg_over(&mut self, leg: LegId) {
         self.plays.remove(&leg);
-        self.connected.remove(&leg);
+        self.connected
+            .retain(|one, other| *one != leg && *other != leg);
         if self.legs.remove(&leg).is_some() {
             self.ended_legs.insert(leg);
         }
@@ -236,6 +240,11 @@ impl Laws {
                 Ok(())
             }
             Effect::Emit(event) => self.event(event),
+            Effect::Part { leg } => self.part(*leg),
+            Effect::Referral { leg, progress } => law(
+                matches!(progress, Progress::Refused(_)) || self.has_answered(*leg),
+                || "who is told of a transfer is there".to_owned(),
+            ),
             Effect::Originated { outcome } => law(
                 outcome.is_err() || outcome.is_ok_and(|call| !self.is_told(call)),
                 || "a program hears of its call before anybody".to_owned(),
@@ -251,7 +260,11 @@ impl Laws {
     fn is_caller(&self, leg: LegId) -> bool {
         matches!(
             self.legs.get(&leg),
-            Some(Leg::Caller { .. } | Leg::Summoned { answered: true, .. })
+            Some(
+                Leg::Caller { .. }
+                    | Leg::Called { answered: true, .. }
+                    | Leg::Summoned { answered: true, .. }
+            )
         )
     }
 
@@ -260,6 +273,11 @@ impl Laws {
         law(for_leg.is_none_or(|caller| self.is_caller(caller)), || {
             "it is dialled for a caller who is there".to_owned()
         })?;
+        if let Some(Leg::Caller { call: of, .. }) =
+            for_leg.and_then(|caller| self.legs.get_mut(&caller))
+        {
+            *of = Some(call);
+        }
         let answered = false;
         let dialled = match for_leg {
             Some(_) => Leg::Called { answered, call },
@@ -286,27 +304,54 @@ impl Laws {
     }
 
     fn connect(&mut self, leg: LegId, with: LegId) -> Verdict {
-        law(
-            matches!(
-                self.legs.get(&with),
-                Some(Leg::Called { answered: true, .. })
-            ),
-            || "a caller is connected with a leg that answered".to_owned(),
-        )?;
+        law(self.has_answered(with), || {
+            "a caller is connected with a leg that answered".to_owned()
+        })?;
         let is_played_to = |leg| self.plays.contains_key(leg);
         law(!is_played_to(&leg) && !is_played_to(&with), || {
             "who is connected hears the other side".to_owned()
         })?;
-        law(self.connected.insert(with), || {
+        law(self.connected.insert(with, leg) != Some(leg), || {
             "a leg is connected once".to_owned()
         })?;
-        match self.legs.get_mut(&leg) {
-            Some(Leg::Caller { answered, .. }) => {
-                *answered = true;
-                Ok(())
-            }
-            Some(Leg::Summoned { answered: true, .. }) => Ok(()),
-            Some(_) | None => Err("a caller is connected while there".to_owned()),
+        let call = self.call_of(leg);
+        if let (Some(new), Some(Leg::Called { call, .. } | Leg::Summoned { call, .. })) =
+            (call, self.legs.get_mut(&with))
+        {
+            *call = new;
+        }
+        if let Some(Leg::Caller { answered, .. }) = self.legs.get_mut(&leg) {
+            *answered = true;
+        }
+        law(self.has_answered(leg), || {
+            "a caller is connected while there".to_owned()
+        })
+    }
+
+    fn part(&mut self, leg: LegId) -> Verdict {
+        let before = self.connected.len();
+        self.connected
+            .retain(|one, other| *one != leg && *other != leg);
+        law(self.connected.len() + 1 == before, || {
+            "two who talk are parted".to_owned()
+        })
+    }
+
+    fn has_answered(&self, leg: LegId) -> bool {
+        match self.legs.get(&leg) {
+            Some(
+                Leg::Caller { answered, .. }
+                | Leg::Called { answered, .. }
+                | Leg::Summoned { answered, .. },
+            ) => *answered,
+            None => false,
+        }
+    }
+
+    fn call_of(&self, leg: LegId) -> Option<CallId> {
+        match self.legs.get(&leg)? {
+            Leg::Caller { call, .. } => *call,
+            Leg::Called { call, .. } | Leg::Summoned { call, .. } => Some(*call),
         }
     }
 
@@ -319,7 +364,7 @@ impl Laws {
                     | Leg::Summoned { answered: true, .. }
             )
         );
-        law(answered && !self.connected.contains(&leg), || {
+        law(answered && !self.connected.contains_key(&leg), || {
             "sounds are played to who was answered or has, is there and not connected".to_owned()
         })?;
         law(self.plays.insert(leg, play) != Some(play), || {
@@ -460,6 +505,11 @@ impl Told {
             Fact::OutboundEnded { .. } => self.outbound_step(Attempt::Over),
             Fact::GroupEntered { group } => {
                 self.stays += 1;
+                let open = self
+                    .users
+                    .iter()
+                    .filter(|(_, attempt)| **attempt != Attempt::Over);
+                self.before_stay = open.map(|(user, _)| user.clone()).collect();
                 let before = self.stay.replace((group.clone(), Attempt::Ringing));
                 law(before.is_none(), || "stays do not overlap".to_owned())
             }
@@ -471,7 +521,9 @@ impl Told {
             }
             Fact::GroupLeft { group } => {
                 let before = self.stay.take();
-                let over = self.users.values().all(|attempt| *attempt == Attempt::Over);
+                let over = self.users.iter().all(|(user, attempt)| {
+                    *attempt == Attempt::Over || self.before_stay.contains(user)
+                });
                 law(over, || {
                     "a summary follows the end of every attempt".to_owned()
                 })?;

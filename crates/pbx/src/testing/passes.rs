@@ -12,6 +12,7 @@ use crate::draft::{Draft, Flow, Object};
 use crate::effect::Effect;
 use crate::event::{Component, Event, Fact, HangupCause};
 use crate::ids::{AccountId, CallId};
+use crate::input::Input;
 
 /// Stands between the two objects in the id of a webhook object that was put between them.
 const ARROW: &str = "--";
@@ -33,6 +34,8 @@ pub fn compare_with_webhooks(
             (Told::Draft(draft, version), None) => pair = Some(Pair::new(&draft, version)?),
             (Told::Draft(draft, version), Some(pair)) => pair.apply(&draft, version)?,
             (Told::Input(..), None) => return Err("a walk begins with a draft".to_owned()),
+            // A call that is handed on goes on somewhere else without passing anything.
+            (Told::Input(_, Input::Transfer { .. }, _), Some(_)) => {}
             (Told::Input(now, input, ids), Some(pair)) => {
                 let plain = pair.plain.handle(now, input.clone(), &mut ids.clone());
                 let told = pair.telling.handle(now, input, &mut ids.clone());

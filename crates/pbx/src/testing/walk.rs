@@ -16,7 +16,7 @@ use crate::effect::Effect;
 use crate::event::HangupCause;
 use crate::floor::AgentChange;
 use crate::ids::{AccountId, CallIds, Ids, LegId};
-use crate::input::{Failure, Input, Origin};
+use crate::input::{Failure, Input, Origin, TransferTo};
 use crate::origination::Origination;
 use crate::plan::Plan;
 use crate::recording::{RecordEnd, RecordingId};
@@ -253,7 +253,13 @@ impl Walker<'_> {
         let digits: Vec<char> = "0123456789*#AX".chars().collect();
         let plays: Vec<(LegId, PlayId)> = self.laws.plays().collect();
         let recordings: Vec<RecordingId> = self.laws.recordings().collect();
-        let input = match self.random.between(0, 15) {
+        let other = self.any_leg();
+        let to = match self.random.between(0, 1) {
+            0 => TransferTo::Number(self.called()),
+            _ => TransferTo::PeerOf(other),
+        };
+        let input = match self.random.between(0, 17) {
+            16..=17 => Input::Transfer { leg, to },
             0..=2 => Input::Ringing { leg },
             3 => Input::Progress { leg },
             4..=5 => Input::Answered { leg },

@@ -25,5 +25,6 @@ mod registration;
 mod replay;
 mod ring_group;
 mod streams;
+mod transfer;
 mod webhook_object;
 mod webhooks;

@@ -198,6 +198,11 @@ impl Playing {
         );
     }
 
+    /// What it has noted so far.
+    pub(crate) fn trace(&self) -> Trace {
+        Trace::read(&self.folder.join("messages.txt"))
+    }
+
     /// Waits until it has received a message that starts so.
     pub(crate) fn wait_for_received(&self, start: &str) {
         let what = format!("{} to receive {start}", self.scenario);
