@@ -20,17 +20,14 @@ impl Engine {
                 other.map(TransferTo::PeerOf)
             }
         };
-        match (found, to) {
-            (Some((leg, account)), Some(to)) => {
-                let input = pbx::Input::Transfer { leg, to };
-                self.work.push_back(Work::Pbx(account, input));
-            }
-            (Some(_) | None, _) => {
-                let answer = Answer::code(NOBODY_THERE);
-                let outputs = self.ua.refuse_referral(now, dialog, answer);
-                self.carry_out(outputs);
-            }
+        if let (Some((leg, account)), Some(to)) = (found, to) {
+            let input = pbx::Input::Transfer { leg, to };
+            self.work.push_back(Work::Pbx(account, input));
+            return;
         }
+        let answer = Answer::code(NOBODY_THERE);
+        let outputs = self.ua.refuse_referral(now, dialog, answer);
+        self.carry_out(outputs);
     }
 
     /// Tells who asked for a transfer what becomes of it.

@@ -1,17 +1,20 @@
 //! What is true of every run of an account, whatever happens to it.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clock::Time;
 
-use crate::cdr::{Change, Fold, GroupCall, UserCall};
+use crate::cdr::{Change, Fold};
 use crate::effect::{Effect, Progress};
-use crate::event::{Event, Fact, GroupRef};
+use crate::event::{Event, Fact};
 use crate::ids::{CallId, LegId};
 use crate::input::Input;
 use crate::recording::RecordingId;
 use crate::sound::PlayId;
-use crate::trigger::Trigger;
+
+use told::Told;
 
 /// Legs a call may have open at once, the caller's own not counted.
 const MAX_OPEN_LEGS: usize = crate::attempt::MAX_LEGS_PER_CALL;
@@ -47,29 +50,6 @@ enum Leg {
     Called { answered: bool, call: CallId },
     /// We dialled it to be the caller, which it is once it has answered.
     Summoned { answered: bool, call: CallId },
-}
-
-/// What was told of a call that has not ended.
-#[derive(Debug, Default)]
-struct Told {
-    users: BTreeMap<String, Attempt>,
-    outbound: Option<(String, Attempt)>,
-    /// The queue or ring group the caller is in, and whether a member answered.
-    stay: Option<(GroupRef, Attempt)>,
-    /// Users who had a part in the call before that: who was called and now waits itself.
-    before_stay: BTreeSet<String>,
-    stays: u64,
-    group_rows: u64,
-    hooks: BTreeMap<Trigger, u64>,
-    /// The row each side of each user has got.
-    rows: BTreeMap<(bool, String), UserCall>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attempt {
-    Ringing,
-    Answered,
-    Over,
 }
 
 pub(super) type Verdict = Result<(), String>;
@@ -469,168 +449,4 @@ impl Laws {
 
 fn is_called_by(leg: &Leg, wanted: CallId) -> bool {
     matches!(leg, Leg::Called { call, .. } | Leg::Summoned { call, .. } if *call == wanted)
-}
-
-impl Told {
-    fn fact(&mut self, fact: &Fact) -> Verdict {
-        match fact {
-            Fact::UserRinging { user, .. } => {
-                let before = self.users.insert(user.number.to_string(), Attempt::Ringing);
-                law(matches!(before, None | Some(Attempt::Over)), || {
-                    "a user's attempts do not overlap".to_owned()
-                })
-            }
-            Fact::UserAnswered { user } => {
-                let before = self
-                    .users
-                    .insert(user.number.to_string(), Attempt::Answered);
-                law(before == Some(Attempt::Ringing), || {
-                    "a user who rings answers once".to_owned()
-                })
-            }
-            Fact::UserEnded { user } => {
-                let before = self.users.insert(user.number.to_string(), Attempt::Over);
-                law(
-                    matches!(before, Some(Attempt::Ringing | Attempt::Answered)),
-                    || "an attempt that goes on ends once".to_owned(),
-                )
-            }
-            Fact::OutboundStarted { user } => {
-                let before = self
-                    .outbound
-                    .replace((user.number.to_string(), Attempt::Ringing));
-                law(before.is_none(), || "a user's call starts once".to_owned())
-            }
-            Fact::OutboundAnswered { .. } => self.outbound_step(Attempt::Answered),
-            Fact::OutboundEnded { .. } => self.outbound_step(Attempt::Over),
-            Fact::GroupEntered { group } => {
-                self.stays += 1;
-                let open = self
-                    .users
-                    .iter()
-                    .filter(|(_, attempt)| **attempt != Attempt::Over);
-                self.before_stay = open.map(|(user, _)| user.clone()).collect();
-                let before = self.stay.replace((group.clone(), Attempt::Ringing));
-                law(before.is_none(), || "stays do not overlap".to_owned())
-            }
-            Fact::GroupAnswered { group, .. } => {
-                let before = self.stay.replace((group.clone(), Attempt::Answered));
-                law(before == Some((group.clone(), Attempt::Ringing)), || {
-                    "a stay that goes on is answered at most once".to_owned()
-                })
-            }
-            Fact::GroupLeft { group } => {
-                let before = self.stay.take();
-                let over = self.users.iter().all(|(user, attempt)| {
-                    *attempt == Attempt::Over || self.before_stay.contains(user)
-                });
-                law(over, || {
-                    "a summary follows the end of every attempt".to_owned()
-                })?;
-                law(before.is_some_and(|(entered, _)| entered == *group), || {
-                    "what was entered is left once".to_owned()
-                })
-            }
-            Fact::CallerShown { .. }
-            | Fact::ComponentPassed { .. }
-            | Fact::RecordingStarted { .. }
-            | Fact::RecordingClosed { .. }
-            | Fact::RecordingFinished { .. }
-            | Fact::RecordingDiscarded { .. }
-            | Fact::Arrived { .. }
-            | Fact::LegClosed { .. }
-            | Fact::Ended { .. } => Ok(()),
-        }
-    }
-
-    fn group_row(&mut self, row: &GroupCall) -> Verdict {
-        self.group_rows += 1;
-        let talked = row.connected_at.is_some();
-        law(
-            talked || row.conversation_duration_seconds == 0 && row.user.is_none(),
-            || "nobody talks in a stay that was abandoned".to_owned(),
-        )?;
-        law(
-            row.conversation_duration_seconds <= row.call_duration_seconds,
-            || "nobody talks longer than the stay".to_owned(),
-        )
-    }
-
-    fn outbound_step(&mut self, next: Attempt) -> Verdict {
-        let Some((_, attempt)) = &mut self.outbound else {
-            return Err("a user's call starts before it goes on".to_owned());
-        };
-        let fits = match next {
-            Attempt::Answered => *attempt == Attempt::Ringing,
-            Attempt::Over => *attempt != Attempt::Over,
-            Attempt::Ringing => false,
-        };
-        *attempt = next;
-        law(fits, || {
-            "a user's call is answered at most once and ends once".to_owned()
-        })
-    }
-
-    fn row(&mut self, row: UserCall) -> Verdict {
-        let talked = row.connected_at.is_some();
-        law(talked || row.conversation_duration_seconds == 0, || {
-            "who was not connected did not talk".to_owned()
-        })?;
-        law(
-            row.conversation_duration_seconds <= row.call_duration_seconds,
-            || "nobody talks longer than the call".to_owned(),
-        )?;
-        law(
-            row.ended_at >= Some(row.call_start_at) && !row.dest_number.is_empty(),
-            || "a row has an end and a destination".to_owned(),
-        )?;
-        let outbound = row.kind.side() == crate::cdr::Side::Outbound;
-        let before = self
-            .rows
-            .insert((outbound, row.user_number.to_string()), row);
-        law(before.is_none(), || {
-            "a user has one row of a side".to_owned()
-        })
-    }
-
-    fn over(&self) -> Verdict {
-        law(
-            self.users.values().all(|attempt| *attempt == Attempt::Over),
-            || "every attempt ends before the call does".to_owned(),
-        )?;
-        let outbound = self.outbound.as_ref();
-        law(
-            outbound.is_none_or(|(_, attempt)| *attempt == Attempt::Over),
-            || "the user's call ends before the call does".to_owned(),
-        )?;
-        let rows = self.users.len() + usize::from(outbound.is_some());
-        law(self.rows.len() == rows, || {
-            format!("{} rows for {rows} users", self.rows.len())
-        })?;
-        law(self.stay.is_none(), || {
-            "every stay ends before the call does".to_owned()
-        })?;
-        let summaries = [Trigger::QueueCall, Trigger::RingGroupCall];
-        let summaries: u64 = summaries
-            .iter()
-            .filter_map(|trigger| self.hooks.get(trigger))
-            .sum();
-        law(
-            self.stays == self.group_rows && self.stays == summaries,
-            || {
-                format!(
-                    "{} stays, {} rows of groups, {summaries} summaries",
-                    self.stays, self.group_rows
-                )
-            },
-        )?;
-        self.balanced(Trigger::UserInbound, Trigger::UserInboundCompleted)?;
-        self.balanced(Trigger::UserOutbound, Trigger::UserOutboundCompleted)
-    }
-
-    fn balanced(&self, first: Trigger, last: Trigger) -> Verdict {
-        law(self.hooks.get(&first) == self.hooks.get(&last), || {
-            format!("as many {} as {}", first.name(), last.name())
-        })
-    }
 }
