@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use clock::Time;
-use pbx::cdr::{UserCall, UserCallKind};
-use pbx::{AccountId, CallId, Trigger};
+use pbx::cdr::{GroupCall, UserCall, UserCallKind};
+use pbx::{AccountId, CallId, GroupKind, Trigger};
 use store::{
     AttemptResult, Batch, DeliveryQuery, DeliveryState, Fate, NewDelivery, Reader, Tells, Writer,
 };
@@ -67,6 +67,27 @@ impl Kept {
             ended_at: Some(Time::from_millis(millis + 5_000)),
             call_duration_seconds: 5,
             conversation_duration_seconds: 3,
+        }
+    }
+
+    /// The stay of such a call in a queue, which John did not answer.
+    fn stay(&self, start_ms: i64, number: u64) -> GroupCall {
+        let row = self.row(start_ms, number);
+        GroupCall {
+            account: row.account,
+            call: row.call,
+            stay: 1,
+            kind: GroupKind::Queue,
+            name: "Support".into(),
+            caller_id: row.caller_id,
+            caller_name: row.caller_name,
+            dest_number: row.dest_number,
+            user: None,
+            call_start_at: row.call_start_at,
+            connected_at: None,
+            ended_at: row.call_start_at,
+            call_duration_seconds: 0,
+            conversation_duration_seconds: 0,
         }
     }
 
@@ -148,6 +169,12 @@ fn what_is_older_than_its_days_is_forgotten_and_the_counts_are_right() {
     let mut rows: Vec<UserCall> = (0..OLD).map(|number| kept.row(old, number)).collect();
     rows.extend((0..3).map(|number| kept.row(young, number)));
     kept.commit(&rows_of(rows));
+    let mut group_rows: Vec<GroupCall> = (0..OLD).map(|number| kept.stay(old, number)).collect();
+    group_rows.extend((0..3).map(|number| kept.stay(young, number)));
+    kept.commit(&Batch {
+        group_rows,
+        ..Batch::default()
+    });
     let deliveries = [old, old, old, young].map(|at| kept.delivery(at)).to_vec();
     let numbers = kept.commit(&Batch {
         deliveries,
@@ -172,14 +199,18 @@ fn what_is_older_than_its_days_is_forgotten_and_the_counts_are_right() {
     });
 
     kept.server.launch();
-    let page = || -> Answer {
-        kept.server
-            .get("/api/integration/v2/get-user-calls?limit=2")
-    };
-    wait_for("the old calls to be forgotten", SOON, || {
-        (page().header("X-Total-Count") == Some("3")).then_some(())
-    });
-    assert_eq!(kept.server.user_calls("limit=2&offset=2").len(), 1);
+    for list in ["get-user-calls", "get-queue-calls"] {
+        let page = || -> Answer {
+            kept.server
+                .get(&format!("/api/integration/v2/{list}?limit=2"))
+        };
+        wait_for("the old calls to be forgotten", SOON, || {
+            (page().header("X-Total-Count") == Some("3")).then_some(())
+        });
+    }
+    let last = "limit=2&offset=2";
+    assert_eq!(kept.server.user_calls(last).len(), 1);
+    assert_eq!(kept.server.group_calls("get-queue-calls", last).len(), 1);
     let reader = reader(&kept.database);
     let in_state = |state| {
         let query = DeliveryQuery {
