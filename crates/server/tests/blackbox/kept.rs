@@ -91,6 +91,19 @@ impl Kept {
         }
     }
 
+    /// So many calls, each with its stay.
+    fn fill(&self, start_ms: i64, count: u64) {
+        self.commit(&Batch {
+            rows: (0..count)
+                .map(|number| self.row(start_ms, number))
+                .collect(),
+            group_rows: (0..count)
+                .map(|number| self.stay(start_ms, number))
+                .collect(),
+            ..Batch::default()
+        });
+    }
+
     fn delivery(&self, at_ms: i64) -> NewDelivery {
         let row = self.row(at_ms, 0);
         NewDelivery {
@@ -166,15 +179,8 @@ fn what_is_older_than_its_days_is_forgotten_and_the_counts_are_right() {
         instant::now_ms() - 31 * DAY_MS,
         instant::now_ms() - 29 * DAY_MS,
     );
-    let mut rows: Vec<UserCall> = (0..OLD).map(|number| kept.row(old, number)).collect();
-    rows.extend((0..3).map(|number| kept.row(young, number)));
-    kept.commit(&rows_of(rows));
-    let mut group_rows: Vec<GroupCall> = (0..OLD).map(|number| kept.stay(old, number)).collect();
-    group_rows.extend((0..3).map(|number| kept.stay(young, number)));
-    kept.commit(&Batch {
-        group_rows,
-        ..Batch::default()
-    });
+    kept.fill(old, OLD);
+    kept.fill(young, 3);
     let deliveries = [old, old, old, young].map(|at| kept.delivery(at)).to_vec();
     let numbers = kept.commit(&Batch {
         deliveries,

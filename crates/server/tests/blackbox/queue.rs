@@ -8,6 +8,9 @@ use crate::common::stage::{CRM, SOON, Stage};
 const CALLER: &str = "61400000001";
 const NUMBER: &str = "61298765450";
 
+/// What an agent dials who takes no calls any more.
+const LOG_OUT: &str = "*46";
+
 /// John and Ann answer callers together, for 3 s, and again after 1 s; a caller waits for 6 s.
 const FLOW: &str = r#"  - id: support
     name: Support
@@ -84,6 +87,32 @@ fn agents_ring_again_and_again_and_the_stay_is_one() {
         let rang_seconds = row["call_duration"].as_u64();
         assert!(matches!(rang_seconds, Some(4 | 5)), "{row}");
     }
+}
+
+#[test]
+fn a_code_is_confirmed_and_told_like_any_call() {
+    let stage = stage();
+    let john = stage.phone("1010-desk");
+    let code = stage.phone_plays(&john, "phone-calls-until-bye", LOG_OUT);
+    code.start().finish();
+    let hooks = stage.follows("queue::a_code_is_confirmed_and_told_like_any_call");
+    assert_eq!(hooks[0].body["dest_number"], LOG_OUT);
+}
+
+#[test]
+fn a_queue_whose_agents_have_logged_out_is_left_at_once() {
+    let stage = stage();
+    for device in ["1010-desk", "1020-desk"] {
+        let phone = stage.phone(device);
+        // We answer, say that it is done, and hang up.
+        let code = stage.phone_plays(&phone, "phone-calls-until-bye", LOG_OUT);
+        code.start().finish();
+    }
+    let before = stage.hooks(6);
+    let call = stage.carrier_plays("carrier-calls-refused", CALLER, NUMBER);
+    assert_eq!(call.start().finish().final_code(), 480);
+    let path = "queue::a_queue_whose_agents_have_logged_out_is_left_at_once";
+    summary(&stage.follows_after(&before, path));
 }
 
 #[test]

@@ -61,11 +61,19 @@ impl Stage {
     /// Demands exactly the webhooks and rows of the path that this test shows, and that they agree.
     /// The webhooks are returned in their order.
     pub(crate) fn follows(&self, test: &str) -> Vec<Delivery> {
+        self.follows_after(&[], test)
+    }
+
+    /// The same when other calls were told before.
+    pub(crate) fn follows_after(&self, before: &[Delivery], test: &str) -> Vec<Delivery> {
         let path = Path::of(test);
-        let hooks = self.hooks_once_each(path.events.len());
+        let is_new = |call: &str| before.iter().all(|hook| hook.call() != call);
+        let mut hooks = self.hooks_once_each(before.len() + path.events.len());
+        hooks.retain(|hook| is_new(hook.call()));
         let told: Vec<String> = hooks.iter().map(|hook| event(&hook.body)).collect();
         assert_eq!(told, path.events, "{test}");
-        let rows = self.rows(path.rows.len());
+        let mut rows = self.rows(rows_of(before) + path.rows.len());
+        rows.retain(|row| is_new(contract::text(row, "unique_call_id")));
         let mut found: Vec<String> = rows.iter().map(user_row).collect();
         found.sort_unstable();
         assert_eq!(found, path.rows, "{test}");
@@ -111,6 +119,15 @@ impl Stage {
         assert_eq!(found.len(), count, "{found:?}");
         found
     }
+}
+
+/// How many rows these webhooks tell of: one for each user's story in a call.
+fn rows_of(hooks: &[Delivery]) -> usize {
+    let ends = hooks
+        .iter()
+        .filter(|hook| hook.kind().ends_with("_completed"));
+    let stories = ends.map(|hook| (hook.call(), hook.kind(), user(&hook.body)));
+    stories.collect::<BTreeSet<_>>().len()
 }
 
 fn event(body: &Value) -> String {
