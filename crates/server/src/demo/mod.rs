@@ -69,8 +69,8 @@ fn play(server: &Server, folder: &Folder, interrupted: &Interrupted) -> anyhow::
         .context("the demo's account was not applied")?;
     say(&format!(
         "A server runs in {}: SIP at {}, HTTP at {}.\nIts account `demo` has John (1010, with a desk \
-         phone and a mobile), Ann (1020), a carrier at {},\nthe number +61298765432 that rings John, and a \
-         webhook receiver. Everything below is real traffic.",
+         phone and a mobile), Ann (1020), a carrier at {},\nthe number +61298765432 that rings John, \
+         +61298765433\nwith opening hours, a menu and a queue, and a webhook receiver. Everything below is real traffic.",
         folder.path.display(),
         listening.sip_udp,
         listening.http,
@@ -164,6 +164,12 @@ fn show_webhooks(stage: &mut Stage, webhooks: &mpsc::Receiver<Webhook>) -> anyho
             call == expected,
             &format!("webhooks of call {number}: {call:?}, expected {expected:?}"),
         );
+    }
+    for link in came.iter().filter_map(Webhook::link) {
+        match receiver::follow(link) {
+            Ok(bytes) => say(&format!("{link} is an MP3 of {bytes} bytes."))?,
+            Err(error) => stage.check(false, &format!("a link of a webhook: {error:#}")),
+        }
     }
     let expected: usize = scenes::WEBHOOKS.iter().map(|call| call.len()).sum();
     stage.check(

@@ -32,6 +32,10 @@ pub(super) enum Order {
     Reject(u16),
     /// End the call, or give up calling.
     HangUp,
+    /// Press a key.
+    Press(char),
+    /// Put the other side through to a number.
+    Transfer(String),
     /// From now on answer every call at once.
     AnswerAlways,
     /// The phone is switched off.
@@ -251,13 +255,27 @@ impl Phone {
             (Order::Answer, Some(dialog)) => self.answer(now, dialog),
             (Order::Reject(code), Some(dialog)) => self.ua.reject(now, dialog, Answer::code(code)),
             (Order::HangUp, Some(dialog)) => self.ua.hang_up(now, dialog, None),
+            (Order::Press(key), Some(dialog)) => {
+                let body = format!("Signal={key}\r\nDuration=160\r\n");
+                self.ua.info(now, dialog, KEY_PRESS, body.into_bytes())
+            }
+            (Order::Transfer(number), Some(dialog)) => {
+                let target = format!("<{}>", self.party(&number).uri);
+                self.ua.refer(now, dialog, &target)
+            }
             (Order::AnswerAlways, _) => {
                 self.always = Always::Answers;
                 Vec::new()
             }
             // The call ended before the order came, or is still there.
             (
-                Order::Call(_) | Order::Answer | Order::Reject(_) | Order::HangUp | Order::Stop,
+                Order::Call(_)
+                | Order::Answer
+                | Order::Reject(_)
+                | Order::HangUp
+                | Order::Press(_)
+                | Order::Transfer(_)
+                | Order::Stop,
                 _,
             ) => Vec::new(),
         };
@@ -464,6 +482,8 @@ fn called(message: &sip::Message<'_>) -> String {
     })
 }
 
+/// How phones tell a key that is pressed, where they do not send it as audio.
+const KEY_PRESS: &str = "application/dtmf-relay";
 /// More than the server sends, less than a thread's stack minds.
 const MAX_DATAGRAM_BYTES: usize = 8_192;
 /// A phone has one socket.

@@ -42,6 +42,15 @@ impl Webhook {
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
+
+    /// Where the audio is that it tells of.
+    pub(super) fn link(&self) -> Option<&str> {
+        let body = &self.body.json;
+        let link = body
+            .get("call_recording_link")
+            .or_else(|| body.get("audio_file")?.get(0));
+        link?.as_str()
+    }
 }
 
 /// Receives webhooks until the process ends, and answers each with 200.
@@ -110,6 +119,29 @@ pub(super) fn ask(server: SocketAddr, path: &str, key: &str) -> anyhow::Result<(
     let status = head.lines().next().unwrap_or_default().to_owned();
     let body = Body::read(body.to_owned()).context("the API's answer is not JSON")?;
     Ok((status, body))
+}
+
+/// Follows a link of a webhook as anybody may, without a key; the bytes of the MP3 file behind it.
+pub(super) fn follow(link: &str) -> anyhow::Result<usize> {
+    let (host, path) = link
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .context("the link is no URL of HTTP")?;
+    let mut stream = TcpStream::connect_timeout(&host.parse()?, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut reader = BufReader::new(stream);
+    let head = read_head(&mut reader)?;
+    let mut file = Vec::new();
+    reader.read_to_end(&mut file)?;
+    let status = head.first().map_or("", String::as_str);
+    anyhow::ensure!(status.contains(" 200 "), "{link}: {status}");
+    let kind = header(&head, "content-type");
+    anyhow::ensure!(kind == Some("audio/mpeg"), "{link} is {kind:?}");
+    Ok(file.len())
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);

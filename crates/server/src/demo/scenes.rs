@@ -8,7 +8,7 @@ use super::stage::Stage;
 use super::{REGISTRATION_SECONDS, title};
 
 /// Type and user of the webhooks of each call, in order (contract §2.1).
-pub(super) const WEBHOOKS: [&[(&str, &str)]; 3] = [
+pub(super) const WEBHOOKS: [&[(&str, &str)]; 4] = [
     &[
         ("user_inbound", "1010"),
         ("user_inbound_answered", "1010"),
@@ -25,19 +25,31 @@ pub(super) const WEBHOOKS: [&[(&str, &str)]; 3] = [
         ("user_outbound_answered", "1010"),
         ("user_outbound_completed", "1010"),
     ],
+    &[
+        ("user_inbound", "1020"),
+        ("user_inbound_completed", "1020"),
+        ("user_inbound", "1010"),
+        ("user_inbound_answered", "1010"),
+        ("user_inbound_completed", "1010"),
+        ("queue_call", "1010"),
+        ("recording_inbound", ""),
+        ("voicemail", ""),
+    ],
 ];
 
 /// Type and user of the API's rows, sorted.
-pub(super) const ROWS: [(&str, &str); 4] = [
+pub(super) const ROWS: [(&str, &str); 6] = [
+    ("user_inbound_answered", "1010"),
     ("user_inbound_answered", "1010"),
     ("user_inbound_missed", "1010"),
+    ("user_inbound_missed", "1020"),
     ("user_outbound_answered", "1010"),
     ("user_outbound_unanswered", "1020"),
 ];
 
 /// Plays everything and shows each ladder. What goes wrong is noted, and the next scene played.
 pub(super) fn play_all(stage: &mut Stage) -> anyhow::Result<()> {
-    let scenes: [(&str, Scene); 4] = [
+    let scenes: [(&str, Scene); 5] = [
         ("The phones register", register),
         (
             "Call 1: the carrier calls +61298765432; John's phones ring, the desk answers",
@@ -50,6 +62,11 @@ pub(super) fn play_all(stage: &mut Stage) -> anyhow::Result<()> {
         (
             "Call 3: John's desk calls 0491 570 157 through the carrier",
             john_calls_out,
+        ),
+        (
+            "Call 4: the carrier calls +61298765433: opening hours, a menu, a recorded queue, John, \
+             then Ann's mailbox",
+            through_the_flow,
         ),
     ];
     for (name, scene) in scenes {
@@ -116,6 +133,40 @@ fn john_calls_out(stage: &mut Stage) -> anyhow::Result<String> {
     talked(stage, (Desk, Ending::TheyHungUp), (Carrier, Ending::HungUp))
 }
 
+/// Everything between the caller and the people: who is called is decided by the flow.
+fn through_the_flow(stage: &mut Stage) -> anyhow::Result<String> {
+    stage.order(Carrier, Order::Call("61298765433".to_owned()));
+    stage.wait(Carrier, &News::Talks)?;
+    std::thread::sleep(LISTEN);
+    stage.order(Carrier, Order::Press('1'));
+    // The queue tries one agent after the other.
+    stage.wait_ringing(Ann)?;
+    stage.order(Ann, Order::Reject(486));
+    stage.wait_over(Ann, Ending::HungUp)?;
+    both_ring(stage)?;
+    std::thread::sleep(RING);
+    stage.order(Desk, Order::Answer);
+    stage.wait(Desk, &News::Talks)?;
+    stage.wait_over(Mobile, Ending::Cancelled)?;
+    std::thread::sleep(TALK);
+    stage.order(Desk, Order::Transfer("61298765434".to_owned()));
+    let heard = stage.wait_over(Desk, Ending::TheyHungUp)?;
+    std::thread::sleep(LISTEN);
+    // The greeting is known; the tone comes at once.
+    stage.order(Carrier, Order::Press('#'));
+    std::thread::sleep(MESSAGE);
+    stage.order(Carrier, Order::HangUp);
+    stage.wait_over(Carrier, Ending::HungUp)?;
+    anyhow::ensure!(
+        heard >= MIN_PACKETS,
+        "John heard {heard} packets, should hear at least {MIN_PACKETS}"
+    );
+    Ok(
+        "The caller pressed 1, waited in line, talked with John, was put through and left a message."
+            .to_owned(),
+    )
+}
+
 fn both_ring(stage: &mut Stage) -> anyhow::Result<()> {
     for who in [Desk, Mobile] {
         stage.wait_ringing(who)?;
@@ -139,6 +190,10 @@ fn talked(stage: &mut Stage, one: (Who, Ending), other: (Who, Ending)) -> anyhow
 
 /// How long phones ring.
 const RING: Duration = Duration::from_millis(400);
+/// How long a caller listens before a key is pressed.
+const LISTEN: Duration = Duration::from_secs(1);
+/// How long a message is, with the tone before it.
+const MESSAGE: Duration = Duration::from_secs(4);
 /// How long people talk.
 const TALK: Duration = Duration::from_secs(1);
 /// What each side must hear of the 50 packets that [`TALK`] holds; a busy machine may be late.
