@@ -41,6 +41,7 @@ impl Compiler<'_> {
             let sites = self.sites(&path, flow, &mut nodes);
             let graph = self.join(&sites, &mut nodes);
             self.unreachable(&sites, &graph);
+            self.dead_ends(&sites);
             self.circles(&sites, &graph);
         }
         nodes
@@ -196,6 +197,33 @@ impl Compiler<'_> {
                     site.path.as_str(),
                     "cannot be reached from any inbound number: lead an exit here or take it out",
                 );
+            }
+        }
+    }
+
+    /// An exit that leads nowhere ends the call. A key that leads nowhere is none.
+    fn dead_ends(&mut self, sites: &[Site<'_>]) {
+        for Site {
+            path, object, kind, ..
+        } in sites
+        {
+            let Some(kind) = kind else {
+                continue;
+            };
+            let exits = kind.exits.iter().filter(|exit| !exit.is_key());
+            let own = objects::own_exits(kind.fields, &object.settings);
+            let exits = exits.map(|exit| exit.name).chain(own);
+            let dead: Vec<String> = exits
+                .filter(|exit| !object.exits.contains_key(*exit))
+                .map(|exit| format!("`{exit}`"))
+                .collect();
+            if !dead.is_empty() {
+                let rule = format!(
+                    "has nothing for {}, where the call ends: lead it on, or to an object that \
+                     hangs up",
+                    dead.join(", ")
+                );
+                self.warning(format!("{path}.exits"), rule);
             }
         }
     }

@@ -65,9 +65,13 @@ fn check_error(pointer: &str, value: Value, path: &str, part: &str) {
 
 #[track_caller]
 fn check_warning(pointer: &str, value: Value, path: &str, part: &str) {
-    // The example itself has one: a user without devices.
-    let own = ("users[2].devices", "add a device");
-    let mut expected = vec![(path, part), own];
+    // The example itself has two: a user without devices, and exits that lead nowhere.
+    let own = [
+        ("flows[0].objects[2].exits", "`no_answer`, `busy`"),
+        ("users[2].devices", "add a device"),
+    ];
+    let mut expected = vec![(path, part)];
+    expected.extend(own);
     expected.sort_unstable();
     check(&[(pointer, value)], Severity::Warning, &expected);
 }
@@ -75,7 +79,7 @@ fn check_warning(pointer: &str, value: Value, path: &str, part: &str) {
 #[test]
 fn the_example_compiles_to_what_it_says() {
     let plan = compile(document()).unwrap();
-    assert_eq!(plan.warnings.len(), 1);
+    assert_eq!(plan.warnings.len(), 2);
     assert_eq!(
         plan.numbers()
             .map(|number| number.to_string())

@@ -101,6 +101,13 @@ pub struct Exit {
     pub pace: Pace,
 }
 
+impl Exit {
+    /// Whether it is a key that callers press, which need not lead anywhere.
+    pub fn is_key(&self) -> bool {
+        self.name.starts_with("key")
+    }
+}
+
 /// Whether an exit can be taken without any wait: a circle of such exits would never end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {

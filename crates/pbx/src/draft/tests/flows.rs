@@ -108,7 +108,11 @@ fn numbers_begin_in_one_place() {
     check(
         &[(numbers, json!([])), ("/users/0/caller_id", Value::Null)],
         Severity::Warning,
-        &[(path, "add a number"), ("users[2].devices", "add a device")],
+        &[
+            (path, "add a number"),
+            ("flows[0].objects[2].exits", "where the call ends"),
+            ("users[2].devices", "add a device"),
+        ],
     );
 }
 
@@ -120,6 +124,7 @@ fn what_cannot_be_reached_is_told() {
         &[
             ("flows[0].objects[1]", "cannot be reached"),
             ("flows[0].objects[2]", "cannot be reached"),
+            ("flows[0].objects[2].exits", "where the call ends"),
             ("users[2].devices", ""),
         ],
     );
@@ -297,4 +302,27 @@ fn what_is_shown_of_a_caller_is_words_and_digits() {
         "",
         "unknown field `nam`",
     );
+}
+
+#[test]
+fn an_exit_that_leads_nowhere_is_told_but_not_a_key() {
+    let object = "/flows/0/objects/2";
+    let all = json!({"no_answer": "bye", "busy": "bye", "unavailable": "bye"});
+    let users = ("users[2].devices", "");
+    let exits = format!("{object}/exits");
+    check(&[(&exits, all)], Severity::Warning, &[users]);
+    let menu = json!({"id": "mary", "kind": "ivr", "settings": {"prompt": "please-wait"},
+        "exits": {"key_1": "bye", "no_input": "bye"}});
+    let dead = (
+        "flows[0].objects[2].exits",
+        "has nothing for `invalid`, where",
+    );
+    check(&[(object, menu)], Severity::Warning, &[dead, users]);
+    let when = json!({"id": "mary", "kind": "time_conditions",
+        "settings": {"groups": [{"exit": "open", "days": [1]}]}});
+    let dead = (
+        "flows[0].objects[2].exits",
+        "has nothing for `no_match`, `open`, where",
+    );
+    check(&[(object, when)], Severity::Warning, &[dead, users]);
 }
