@@ -79,6 +79,17 @@ pub enum Input<'a> {
         /// How long that is true.
         valid: Duration,
     },
+    /// What a call has asked has an answer.
+    Told {
+        /// Of which account.
+        account: AccountId,
+        /// The call.
+        call: pbx::CallId,
+        /// Its question.
+        question: pbx::QuestionId,
+        /// What came back.
+        told: pbx::Told,
+    },
     /// A new plan of an account. Calls in progress keep theirs.
     Apply(Arc<Plan>),
     /// An account is no more; its calls end.
@@ -137,6 +148,8 @@ pub enum Effect {
         /// How the trunk is spoken to.
         transport: sip::Transport,
     },
+    /// Ask an address for a call; ends in one [`Input::Told`].
+    Ask(Box<pbx::Question>),
     /// The account's calls were lost by a fault of ours: whoever keeps the record closes them.
     CloseCalls {
         /// Whose.
@@ -303,6 +316,19 @@ impl Engine {
             } => {
                 self.trunk_resolved(now, token, addresses, valid);
             }
+            Input::Told {
+                account,
+                call,
+                question,
+                told,
+            } => {
+                let input = pbx::Input::Told {
+                    call,
+                    question,
+                    told,
+                };
+                self.work.push_back(Work::Pbx(account, input));
+            }
             Input::Apply(plan) => self.apply(now, plan),
             Input::Remove(account) => self.remove(now, account),
             Input::Originate { account, asked } => self.originate(now, account, asked),
@@ -452,6 +478,7 @@ impl Engine {
             pbx::Effect::Referral { leg, progress } => self.referral(now, leg, progress),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
+            pbx::Effect::Ask(question) => self.effects.push(Effect::Ask(question)),
             pbx::Effect::Originated { outcome } => {
                 self.effects.push(Effect::Originated { outcome });
             }

@@ -142,6 +142,11 @@ impl Account {
                 });
             }
             Input::Agent { user, change } => self.agent(&user, change, now),
+            Input::Told {
+                call,
+                question,
+                told,
+            } => self.step(call, now, ids, |call, turn| call.told(question, told, turn)),
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }

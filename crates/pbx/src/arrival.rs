@@ -14,6 +14,7 @@ use crate::input::Origin;
 use crate::number::{Dialled, E164};
 use crate::origination::Placeable;
 use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
+use crate::question::Questions;
 use crate::recordings::Recordings;
 use crate::turn::Turn;
 
@@ -177,6 +178,7 @@ fn new_call(plan: &Arc<Plan>, caller: Caller, route: Route, turn: &mut Turn<'_>)
         attempts: Vec::new(),
         last_attempt: AttemptId::default(),
         recordings: Recordings::default(),
+        questions: Questions::default(),
         wake_at: None,
         ends_at: turn.now + length,
         started_at: turn.now,

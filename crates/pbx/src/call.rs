@@ -10,6 +10,7 @@ use crate::ids::LegId;
 use crate::input::Failure;
 use crate::objects::AnyState;
 use crate::plan::{NodeIndex, UserIndex};
+use crate::question::{QuestionId, Told};
 use crate::recordings::Recorded;
 use crate::sound::PlayId;
 use crate::turn::Turn;
@@ -151,6 +152,15 @@ impl Call {
         self.tell(Moment::InLine(offer), turn)
     }
 
+    /// What was asked has an answer. One that comes too late is nobody's.
+    pub(crate) fn told(&mut self, question: QuestionId, told: Told, turn: &mut Turn<'_>) -> Life {
+        if self.core.told(question, told) {
+            self.tell(Moment::Told, turn)
+        } else {
+            Life::Goes
+        }
+    }
+
     /// What is due by now.
     pub(crate) fn wake(&mut self, turn: &mut Turn<'_>) -> Life {
         if self.core.ends_at <= turn.now {
@@ -275,6 +285,7 @@ impl Call {
     /// Nothing the object began goes on without it.
     pub(crate) fn leave(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
         self.core.wake_at = None;
+        self.core.forget_question();
         self.core.stop_playing(turn);
         self.core.stop_message(turn);
         self.core.stop_all(cause, turn);

@@ -12,6 +12,7 @@ use crate::event::{Direction, Fact, HangupCause, UserRef};
 use crate::ids::{CallId, LegId};
 use crate::number::E164;
 use crate::plan::{Plan, UserIndex};
+use crate::question::Questions;
 use crate::recordings::Recordings;
 use crate::sound::{MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
 use crate::transfer::Handing;
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) last_attempt: AttemptId,
     pub(crate) recordings: Recordings,
+    pub(crate) questions: Questions,
     /// When the object wants to be woken.
     pub(crate) wake_at: Option<Time>,
     /// When the call is too long.

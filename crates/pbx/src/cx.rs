@@ -1,7 +1,7 @@
 //! What an object of the call flow can see and do. An object never touches a call, a leg or an
 //! effect itself: it is told moments and answers with a step, using these verbs on the way.
 //!
-//! Verbs: `ring`, `stop`, `connect`, `play`, `stop_playing`, `record_message`, `stop_message`,
+//! Verbs: `ring`, `stop`, `connect`, `play`, `stop_playing`, `ask`, `record_message`, `stop_message`,
 //! `record_conversation`, `pause_conversation`, `wake_in`, `let_sleep`, `tell`; and as its step: stay,
 //! exit, go to a user, hang up. At most twelve: what an object needs beyond them is a change to the
 //! design. What calls share is at `floor`, which has words of its own.
@@ -14,12 +14,13 @@ use clock::Time;
 
 use crate::attempt::{AttemptId, Party};
 use crate::core::{Core, Destination, Identity};
-use crate::event::{Fact, HangupCause, UserRef};
+use crate::event::{Component, Fact, HangupCause, UserRef};
 use crate::floor::{Floor, Offer};
 use crate::ids::CallId;
 use crate::input::Failure;
 use crate::number::E164;
 use crate::plan::{NodeExit, UserIndex};
+use crate::question::Told;
 use crate::recording::{Purpose, RecordEnd, RecordLimits, RecordingId};
 use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
@@ -69,6 +70,8 @@ pub(crate) enum Moment {
     },
     /// The caller pressed a key.
     Digit(char),
+    /// What was asked has an answer, which `Cx::take_told` gives.
+    Told,
     /// It is the caller's turn in a line.
     InLine(Offer),
 }
@@ -128,6 +131,17 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// before. Nothing more is played once the caller is connected or the call leaves.
     pub(crate) fn play(&mut self, sounds: Vec<Sound>, times: Times) -> PlayId {
         self.core.play(sounds, times, self.turn)
+    }
+
+    /// Asks an address, instead of what was asked before; `Moment::Told` follows, unless the call
+    /// has left.
+    pub(crate) fn ask(&mut self, asks: Component, patience: Duration) {
+        self.core.ask(asks, patience, self.turn);
+    }
+
+    /// What the address said, once.
+    pub(crate) fn take_told(&mut self) -> Option<Told> {
+        self.core.take_told()
     }
 
     /// Ends what is played to the caller.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, HangupCause};
 use crate::ids::{CallId, LegId};
 use crate::origination::Unplaced;
+use crate::question::Question;
 use crate::recording::{RecordLimits, RecordingId, Voice};
 use crate::sound::{PlayId, Sound, Times};
 
@@ -124,6 +125,8 @@ pub enum Effect {
         /// Why; before its answer the caller is given the cause's status.
         cause: HangupCause,
     },
+    /// Ask an address; ends in one `Input::Told`.
+    Ask(Box<Question>),
     /// Remember this.
     Emit(Event),
     /// The answer to `Input::Originate`: the call that was begun, or why none was.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::HangupCause;
 use crate::floor::AgentChange;
-use crate::ids::LegId;
+use crate::ids::{CallId, LegId};
 use crate::origination::Origination;
+use crate::question::{QuestionId, Told};
 use crate::recording::{RecordEnd, RecordingId};
 use crate::sound::PlayId;
 
@@ -96,6 +97,15 @@ pub enum Input {
         user: Arc<str>,
         /// What changes.
         change: AgentChange,
+    },
+    /// What a call has asked has an answer.
+    Told {
+        /// The call.
+        call: CallId,
+        /// Its question.
+        question: QuestionId,
+        /// What came back.
+        told: Told,
     },
     /// The deadline was reached.
     Wake,

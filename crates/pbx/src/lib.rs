@@ -32,6 +32,7 @@ mod input;
 mod network;
 mod origination;
 mod plan;
+mod question;
 mod recording;
 mod recordings;
 mod sound;
@@ -53,6 +54,7 @@ pub use plan::{
     ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Limits, NumberFormat, Plan, Register,
     Transport, Trunk, TrunkIndex, User, UserIndex,
 };
+pub use question::{Question, QuestionId, Told};
 pub use recording::{
     Discarded, Finished, LEAST_MESSAGE_SECONDS, MailOutcome, Purpose, RecordEnd, RecordLimits,
     RecordingId, Voice,

@@ -144,6 +144,7 @@ impl Call {
             | Moment::Played { .. }
             | Moment::Recorded { .. }
             | Moment::Digit(_)
+            | Moment::Told
             | Moment::InLine(_) => Life::Goes,
         }
     }

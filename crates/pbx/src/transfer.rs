@@ -129,7 +129,8 @@ impl Call {
             | Moment::Played { .. }
             | Moment::Recorded { .. }
             | Moment::InLine(_)
-            | Moment::Digit(_) => Life::Goes,
+            | Moment::Digit(_)
+            | Moment::Told => Life::Goes,
         }
     }
 }

@@ -25,6 +25,7 @@ use self::core::Core;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
+use crate::hooks::ask::Asker;
 use crate::inbox::{Inbox, Sender};
 use crate::ledger::Ledger;
 use crate::net::tcp::Streams;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Names of trunks.
     pub dns: Dns,
+    /// Asks addresses which way a call goes.
+    pub asker: Asker,
     /// Where questions to it wait.
     pub runtime: tokio::runtime::Handle,
     /// Where inputs are written down, if they are.
@@ -146,6 +149,7 @@ impl Loop {
             streams: parts.streams,
             ledger: parts.ledger,
             dns: parts.dns,
+            asker: parts.asker,
             runtime: parts.runtime,
             messages: parts.inbox.sender(),
             recorder: parts.recorder,
@@ -279,6 +283,22 @@ impl Loop {
                             token,
                             addresses,
                             valid,
+                        },
+                    );
+                }
+                Message::Told {
+                    account,
+                    call,
+                    question,
+                    told,
+                } => {
+                    self.core.step(
+                        now,
+                        Input::Told {
+                            account,
+                            call,
+                            question,
+                            told,
                         },
                     );
                 }

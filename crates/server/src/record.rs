@@ -20,8 +20,8 @@ use base64::engine::general_purpose::STANDARD;
 use clock::Time;
 use engine::{Effect, Engine, Input, Load};
 use media::{MediaEvent, PathId, PlayId, Port};
-use pbx::AccountId;
 use pbx::draft::Draft;
+use pbx::{AccountId, CallId, QuestionId, Told};
 use serde::{Deserialize, Serialize};
 use sip::{Destination, FlowId, Source, Transport};
 
@@ -188,6 +188,7 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
             | Entry::RecordClosed { .. }
             | Entry::Closed { .. }
             | Entry::Resolved { .. }
+            | Entry::Told { .. }
             | Entry::Apply { .. }
             | Entry::Remove { .. }
             | Entry::Originate { .. }
@@ -260,6 +261,12 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             addresses,
             valid: Duration::from_millis(valid_ms),
         },
+        Entry::Told {
+            account,
+            call,
+            question,
+            told,
+        } => told_of(AccountId(account), call, question, told),
         Entry::Remove { account } => Input::Remove(AccountId(account)),
         Entry::Originate { account, asked } => Input::Originate {
             account: AccountId(account),
@@ -271,6 +278,15 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         Entry::Start(_) | Entry::Digest { .. } => return Ok(Vec::new()),
     };
     Ok(engine.handle(now, input))
+}
+
+fn told_of(account: AccountId, call: CallId, question: QuestionId, told: Told) -> Input<'static> {
+    Input::Told {
+        account,
+        call,
+        question,
+        told,
+    }
 }
 
 fn ports_bound(ports: Vec<(u64, u16)>) -> Input<'static> {
@@ -395,6 +411,12 @@ enum Entry {
         version: u64,
         draft: serde_json::Value,
     },
+    Told {
+        account: u32,
+        call: CallId,
+        question: QuestionId,
+        told: Told,
+    },
     Remove {
         account: u32,
     },
@@ -435,6 +457,17 @@ impl Entry {
                 token: *token,
                 addresses: addresses.clone(),
                 valid_ms: u64::try_from(valid.as_millis()).unwrap_or(u64::MAX),
+            },
+            Input::Told {
+                account,
+                call,
+                question,
+                told,
+            } => Self::Told {
+                account: account.0,
+                call: *call,
+                question: *question,
+                told: told.clone(),
             },
             Input::Apply(_) => return None,
             Input::Remove(account) => Self::Remove { account: account.0 },

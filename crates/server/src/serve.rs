@@ -23,7 +23,9 @@ use crate::control::{self, Door};
 use crate::directory::{Directory, Live};
 use crate::dns::Dns;
 use crate::drive::{self, Drive, Message};
+use crate::hooks::ask::Asker;
 use crate::hooks::deliver;
+use crate::hooks::guard::Guard;
 use crate::hooks::trust::Trust;
 use crate::ledger::{self, Ledger, Recovered};
 use crate::metrics::Metrics;
@@ -444,6 +446,11 @@ impl Network<'_> {
             streams,
             ledger: self.ledger.clone(),
             dns: self.common.dns.clone(),
+            asker: Asker::new(
+                Guard::new(self.settings.hooks.allow.clone()),
+                self.common.dns.clone(),
+                Arc::new(Trust::load(&self.settings.hooks.ca_file)?),
+            ),
             runtime: self.common.runtime.handle().clone(),
             recorder,
         })?;

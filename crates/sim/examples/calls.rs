@@ -116,7 +116,8 @@ impl Office {
             | Effect::Emit(_)
             | Effect::Part { .. }
             | Effect::Referral { .. }
-            | Effect::Originated { .. } => None,
+            | Effect::Originated { .. }
+            | Effect::Ask(_) => None,
         });
         let Some(leg) = device else { return };
         self.tell(Input::Ringing { leg });

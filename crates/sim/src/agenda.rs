@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Time;
 use media::MediaEvent;
-use pbx::{AccountId, Origination};
+use pbx::{AccountId, CallId, Origination, QuestionId, Told};
 use sip::{Destination, FlowId};
 
 use crate::network::Packet;
@@ -33,6 +33,13 @@ pub(crate) enum Happening {
         token: u64,
         addresses: Vec<SocketAddr>,
         valid: Duration,
+    },
+    /// An address has answered a call's question.
+    Told {
+        account: AccountId,
+        call: CallId,
+        question: QuestionId,
+        told: Told,
     },
     /// A program asks for a call.
     Asks(AccountId, Origination),

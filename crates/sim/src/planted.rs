@@ -191,6 +191,7 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
         Effect::Play(_) if bug == Planted::NothingPlayed => Vec::new(),
         other @ (Effect::Play(_)
         | Effect::Originated { .. }
+        | Effect::Ask(_)
         | Effect::Resolve { .. }
         | Effect::CloseCalls { .. }) => {
             vec![other]

@@ -195,6 +195,7 @@ impl Desk {
             Effect::Referral { leg, progress } => {
                 format!("tell {} of the transfer: {progress:?}", self.name(*leg))
             }
+            Effect::Ask(question) => format!("ask {}", question.asks.url),
             Effect::Originated { outcome: Ok(_) } => "begun".to_owned(),
             Effect::Originated { outcome: Err(why) } => format!("not begun: {why:?}"),
         };
@@ -283,6 +284,7 @@ mod bounds;
 mod caller_filter;
 mod click_to_call;
 mod external_number;
+mod http_route;
 mod menus;
 mod outbound;
 mod queue;

@@ -66,6 +66,7 @@ impl Object for AgentCode {
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
+                | Moment::Told
                 | Moment::InLine(_),
             ) => Step::Stay,
         }

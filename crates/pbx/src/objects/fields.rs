@@ -14,6 +14,8 @@ use crate::draft::{
 /// Of an international number (ITU-T E.164).
 const MAX_NUMBER_DIGITS: usize = 15;
 
+/// Exits that one object names.
+const MAX_EXIT_NAMES: usize = 32;
 /// Of an exit that settings name.
 const MAX_EXIT_CHARS: usize = 32;
 
@@ -73,6 +75,8 @@ pub enum Shape {
     Headers,
     /// Groups of hours and days, each with an exit of its own.
     TimeGroups,
+    /// Names of exits.
+    ExitNames,
     /// One of the object's exits.
     OwnExit,
     /// Some words, without control characters.
@@ -138,6 +142,7 @@ impl Shape {
                 None => Some("must be headers, such as {\"X-Source\": \"pbx\"}".to_owned()),
             },
             Self::TimeGroups => groups_complaint(value),
+            Self::ExitNames => exit_names_complaint(value),
             Self::Text { most } => text_complaint(value, most),
             Self::Digits { most } => digits_complaint(value, most),
             Self::CallerRules => rules_complaint(value),
@@ -162,6 +167,10 @@ impl Shape {
                 groups
                     .filter_map(|group| group.get("exit")?.as_str())
                     .collect()
+            }
+            Self::ExitNames => {
+                let names = value.as_array().into_iter().flatten();
+                names.filter_map(Value::as_str).collect()
             }
             Self::Whole { .. }
             | Self::Choice(_)
@@ -205,6 +214,7 @@ impl Shape {
             | Self::Emails
             | Self::Url
             | Self::TimeGroups
+            | Self::ExitNames
             | Self::OwnExit
             | Self::Text { .. }
             | Self::Digits { .. }
@@ -294,6 +304,22 @@ fn groups_complaint(value: &Value) -> Option<String> {
          `_`: group {} has none",
         bad + 1
     ))
+}
+
+fn exit_names_complaint(value: &Value) -> Option<String> {
+    let fits = value.as_array().is_some_and(|names| {
+        let is_name = |name: &Value| {
+            let name = name.as_str();
+            name.is_some_and(|name| is_word(name, MAX_EXIT_CHARS, is_exit_char))
+        };
+        (1..=MAX_EXIT_NAMES).contains(&names.len()) && names.iter().all(is_name)
+    });
+    (!fits).then(|| {
+        format!(
+            "must be a list of 1 to {MAX_EXIT_NAMES} names in quotes, each of 1 to \
+             {MAX_EXIT_CHARS} of the characters a-z, 0-9 and `_`"
+        )
+    })
 }
 
 fn is_exit_char(char: char) -> bool {

@@ -122,6 +122,7 @@ impl Object for HangUp {
                 | Moment::Left { .. }
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
+                | Moment::Told
                 | Moment::InLine(_),
                 _,
             ) => Step::Stay,

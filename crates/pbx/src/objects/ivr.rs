@@ -219,6 +219,7 @@ impl Object for Ivr {
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
+                | Moment::Told
                 | Moment::InLine(_),
             ) => Step::Stay,
         }

@@ -6,6 +6,7 @@ mod caller_filter;
 mod external_number;
 mod fields;
 mod hangup;
+mod http_route;
 mod inbound_number;
 mod ivr;
 mod outbound;
@@ -208,6 +209,7 @@ objects! {
     time_conditions::TimeConditions,
     hangup::HangUp,
     webhook::Webhook,
+    http_route::HttpRoute,
     outbound::Outbound,
     agent_code::AgentCode,
 }

@@ -77,6 +77,7 @@ impl Object for Outbound {
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
+                | Moment::Told
                 | Moment::InLine(_),
             ) => Step::Stay,
         }

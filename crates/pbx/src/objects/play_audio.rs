@@ -114,6 +114,7 @@ impl Object for PlayAudio {
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
+                | Moment::Told
                 | Moment::InLine(_),
             ) => Step::Stay,
         }

@@ -24,6 +24,7 @@ fn sample(shape: Shape) -> Value {
         Shape::Secret => json!("5up3r"),
         Shape::Headers => json!({"X-Source": "pbx"}),
         Shape::TimeGroups => json!([{"exit": "open", "hours": ["09:00-17:00"]}]),
+        Shape::ExitNames => json!(["vip", "usual"]),
         Shape::OwnExit => json!("no_match"),
         Shape::Text { .. } => json!("Sales: "),
         Shape::Digits { .. } => json!("0"),

@@ -123,6 +123,7 @@ impl Object for RingUser {
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
+                | Moment::Told
                 | Moment::InLine(_),
             ) => Step::Stay,
         }

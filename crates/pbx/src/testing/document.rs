@@ -232,6 +232,7 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
         Shape::Secret => json!(format!("t0ken-{flow}")),
         Shape::Headers => json!({"X-Flow": flow.to_string()}),
         Shape::TimeGroups => time_groups(random),
+        Shape::ExitNames => json!(["vip", "usual"]),
         // The one that every kind with such a setting has.
         Shape::OwnExit => json!("no_match"),
         Shape::Text { .. } => json!("Sales: "),

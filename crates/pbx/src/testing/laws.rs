@@ -120,6 +120,7 @@ impl Laws {
             Input::Incoming { .. }
             | Input::Originate(_)
             | Input::Transfer { .. }
+            | Input::Told { .. }
             | Input::Ringing { .. }
             | Input::Progress { .. }
             | Input::Digit { .. }
@@ -225,6 +226,9 @@ impl Laws {
                 matches!(progress, Progress::Refused(_)) || self.has_answered(*leg),
                 || "who is told of a transfer is there".to_owned(),
             ),
+            Effect::Ask(question) => law(self.calls.contains_key(&question.call), || {
+                "only a call that goes on asks".to_owned()
+            }),
             Effect::Originated { outcome } => law(
                 outcome.is_err() || outcome.is_ok_and(|call| !self.is_told(call)),
                 || "a program hears of its call before anybody".to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::walk::{Told, walk_on_tape};
+use super::walk::{Taped, walk_on_tape};
 use crate::account::Account;
 use crate::draft::{Draft, Flow, Object};
 use crate::effect::Effect;
@@ -31,12 +31,12 @@ pub fn compare_with_webhooks(
     let mut pair: Option<Pair> = None;
     for told in tape {
         match (told, &mut pair) {
-            (Told::Draft(draft, version), None) => pair = Some(Pair::new(&draft, version)?),
-            (Told::Draft(draft, version), Some(pair)) => pair.apply(&draft, version)?,
-            (Told::Input(..), None) => return Err("a walk begins with a draft".to_owned()),
+            (Taped::Draft(draft, version), None) => pair = Some(Pair::new(&draft, version)?),
+            (Taped::Draft(draft, version), Some(pair)) => pair.apply(&draft, version)?,
+            (Taped::Input(..), None) => return Err("a walk begins with a draft".to_owned()),
             // A call that is handed on goes on somewhere else without passing anything.
-            (Told::Input(_, Input::Transfer { .. }, _), Some(_)) => {}
-            (Told::Input(now, input, ids), Some(pair)) => {
+            (Taped::Input(_, Input::Transfer { .. }, _), Some(_)) => {}
+            (Taped::Input(now, input, ids), Some(pair)) => {
                 let plain = pair.plain.handle(now, input.clone(), &mut ids.clone());
                 let told = pair.telling.handle(now, input, &mut ids.clone());
                 if plain.iter().chain(&told).any(is_too_many_hops) {

@@ -365,7 +365,7 @@ mod tests {
 
     use serde_json::{Map, json};
 
-    use super::super::walk::{Told, walk_on_tape};
+    use super::super::walk::{Taped, walk_on_tape};
     use super::*;
     use crate::account::Account;
     use crate::event::{Direction, GroupRef, UserRef};
@@ -498,7 +498,7 @@ mod tests {
         let mut queues = Queues::default();
         for told in tape {
             match (told, &mut account) {
-                (Told::Draft(mut draft, version), account) => {
+                (Taped::Draft(mut draft, version), account) => {
                     let plan = Arc::new(draft.compile(AccountId(1), version).unwrap());
                     match account {
                         Some(account) => account.apply(plan),
@@ -507,12 +507,12 @@ mod tests {
                     belief(&mut draft);
                     queues.plan(&draft);
                 }
-                (Told::Input(now, input, mut ids), Some(account)) => {
+                (Taped::Input(now, input, mut ids), Some(account)) => {
                     queues.input(&input);
                     let effects = account.handle(now, input, &mut ids);
                     queues.effects(now, &effects, account.deadline())?;
                 }
-                (Told::Input(..), None) => unreachable!("a walk begins with a draft"),
+                (Taped::Input(..), None) => unreachable!("a walk begins with a draft"),
             }
         }
         Ok(())

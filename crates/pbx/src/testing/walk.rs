@@ -15,15 +15,19 @@ use crate::draft::Draft;
 use crate::effect::Effect;
 use crate::event::HangupCause;
 use crate::floor::AgentChange;
-use crate::ids::{AccountId, CallIds, Ids, LegId};
+use crate::ids::{AccountId, CallId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin, TransferTo};
 use crate::origination::Origination;
 use crate::plan::Plan;
+use crate::question::{QuestionId, Told};
 use crate::recording::{RecordEnd, RecordingId};
 use crate::sound::PlayId;
 
 /// After this long without anything but wakes, every call has reached its greatest length.
 const LONGEST_CALL: Duration = Duration::from_hours(25);
+
+/// Questions remembered to be answered.
+const MAX_QUESTIONS: usize = 8;
 
 /// Legs remembered to say nonsense about.
 const MAX_PAST_LEGS: usize = 64;
@@ -55,7 +59,7 @@ pub fn walk(
 
 /// What an account was told in a walk.
 #[derive(Clone, Debug)]
-pub(super) enum Told {
+pub(super) enum Taped {
     /// This draft was applied as that version.
     Draft(Box<Draft>, u64),
     /// It was given an input, with the ids it had to give.
@@ -67,7 +71,7 @@ pub(super) fn walk_on_tape(
     seed: u64,
     steps: u32,
     spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
-    tape: &mut Vec<Told>,
+    tape: &mut Vec<Taped>,
 ) -> Result<Walked, String> {
     let mut random = Random::new(seed);
     let mut queues = Queues::default();
@@ -81,6 +85,7 @@ pub(super) fn walk_on_tape(
         now: START,
         laws: Laws::new(),
         past_legs: Vec::new(),
+        questions: Vec::new(),
         walked: Walked::default(),
         random,
         spoil,
@@ -98,13 +103,13 @@ pub(super) fn walk_on_tape(
 fn random_plan(
     random: &mut Random,
     version: u64,
-    tape: &mut Vec<Told>,
+    tape: &mut Vec<Taped>,
     queues: &mut Queues,
 ) -> Result<Arc<Plan>, String> {
     let draft = random_draft(random);
     let plan = draft.compile(AccountId(1), version);
     queues.plan(&draft);
-    tape.push(Told::Draft(Box::new(draft), version));
+    tape.push(Taped::Draft(Box::new(draft), version));
     plan.map(Arc::new)
         .map_err(|problems| format!("a random draft compiles: {problems:?}"))
 }
@@ -118,9 +123,11 @@ struct Walker<'a> {
     laws: Laws,
     queues: Queues,
     past_legs: Vec<LegId>,
+    /// The newest questions, answered or not.
+    questions: Vec<(CallId, QuestionId)>,
     walked: Walked,
     spoil: &'a mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
-    tape: &'a mut Vec<Told>,
+    tape: &'a mut Vec<Taped>,
 }
 
 impl Walker<'_> {
@@ -129,7 +136,8 @@ impl Walker<'_> {
             0..=16 => self.call(),
             17..=19 => self.originate(),
             20..=74 => self.leg(),
-            75..=90 => self.time(),
+            75..=88 => self.time(),
+            89..=90 => self.told(),
             91..=92 => self.agent(),
             93..=95 => self.give(Input::Wake),
             96..=98 => {
@@ -332,7 +340,7 @@ impl Walker<'_> {
         self.queues.input(&input);
         let told = format!("{input:?}");
         let (now, ids) = (self.now, self.ids.clone());
-        self.tape.push(Told::Input(now, input.clone(), ids));
+        self.tape.push(Taped::Input(now, input.clone(), ids));
         let effects = self.account.handle(self.now, input, &mut self.ids);
         let effects = (self.spoil)(effects);
         self.walked.inputs += 1;
@@ -356,12 +364,41 @@ impl Walker<'_> {
         Ok(())
     }
 
+    /// An answer to a question, at times a late one or one that nobody understands.
+    fn told(&mut self) -> Result<(), String> {
+        let Some((call, question)) = self.random.pick(&self.questions).copied() else {
+            return Ok(());
+        };
+        let way = |exit: &str| Told::Way {
+            exit: exit.to_owned(),
+            caller_name: Some("Somebody else".to_owned()),
+        };
+        let answers = [
+            way("vip"),
+            way("usual"),
+            way("elsewhere"),
+            Told::Nothing,
+            Told::TimedOut,
+        ];
+        let told = self.random.pick(&answers).cloned();
+        self.give(Input::Told {
+            call,
+            question,
+            told: told.unwrap_or(Told::Nothing),
+        })
+    }
+
     fn remember(&mut self, effects: &[Effect]) {
         for effect in effects {
             if let Effect::HangUp { leg, .. } = effect {
                 self.past_legs.push(*leg);
             }
+            if let Effect::Ask(question) = effect {
+                self.questions.push((question.call, question.id));
+            }
         }
+        let surplus = self.questions.len().saturating_sub(MAX_QUESTIONS);
+        self.questions.drain(..surplus);
         let surplus = self.past_legs.len().saturating_sub(MAX_PAST_LEGS);
         self.past_legs.drain(..surplus);
     }

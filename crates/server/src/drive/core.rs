@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clock::Time;
 use engine::{Effect, Engine, Input, Load};
-use pbx::Unplaced;
 use pbx::draft::Draft;
+use pbx::{Question, Unplaced};
 use sip::Transmit;
 
 use super::{Asked, Gauges, Message};
 use crate::clock::Clock;
 use crate::dns::Dns;
+use crate::hooks::ask::Asker;
 use crate::inbox::Sender;
 use crate::ledger::Ledger;
 use crate::net::tcp::Streams;
@@ -30,6 +31,7 @@ pub(super) struct Core {
     pub(super) streams: Streams,
     pub(super) ledger: Ledger,
     pub(super) dns: Dns,
+    pub(super) asker: Asker,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) messages: Sender<Message>,
     pub(super) recorder: Option<Recorder>,
@@ -93,6 +95,7 @@ impl Core {
             } => {
                 self.resolve(token, host, port, transport);
             }
+            Effect::Ask(question) => self.ask(*question),
             Effect::CloseCalls { account, at } => {
                 self.hand_over();
                 self.ledger.close_calls(account, at);
@@ -126,6 +129,7 @@ impl Core {
             | Effect::Play(_)
             | Effect::Emit(_)
             | Effect::Resolve { .. }
+            | Effect::Ask(_)
             | Effect::CloseCalls { .. } => None,
         });
         self.carry_out_all(now, effects);
@@ -162,6 +166,25 @@ impl Core {
             };
             if messages.send(Message::Resolved { token, addresses, valid }).is_err() {
                 tracing::error!(%host, "an answer of DNS was lost: the drive loop is too far behind");
+            }
+        });
+    }
+
+    /// Asks an address; the answer comes through the inbox, an empty one if need be. A call that
+    /// is never told goes on when its own patience ends.
+    fn ask(&self, question: Question) {
+        let (asker, messages) = (self.asker.clone(), self.messages.clone());
+        self.runtime.spawn(async move {
+            let told = asker.ask(&question).await;
+            let message = Message::Told {
+                account: question.account,
+                call: question.call,
+                question: question.id,
+                told,
+            };
+            if messages.send(message).is_err() {
+                let call = question.call;
+                tracing::error!(%call, "an answer was lost: the drive loop is too far behind");
             }
         });
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx::draft::Draft;
-use pbx::{AccountId, CallId, Origination, Unplaced};
+use pbx::{AccountId, CallId, Origination, QuestionId, Told, Unplaced};
 use sip::{Destination, FlowId, Source};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -34,6 +34,17 @@ pub enum Message {
         addresses: Vec<std::net::SocketAddr>,
         /// How long that holds.
         valid: Duration,
+    },
+    /// What a call has asked has an answer.
+    Told {
+        /// Of which account.
+        account: AccountId,
+        /// The call.
+        call: CallId,
+        /// Its question.
+        question: QuestionId,
+        /// What came back.
+        told: Told,
     },
     /// A plan is in force from now on. The draft is what it was made from, for the record of inputs.
     Apply {

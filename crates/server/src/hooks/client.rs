@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use clock::Time;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, StatusCode, header};
@@ -83,6 +83,8 @@ pub(super) enum PostError {
     },
     #[error("the connection failed")]
     Http(#[from] hyper::Error),
+    #[error("the answer cannot be read: {0}")]
+    Answer(String),
     #[error("no answer within {} seconds", .0.as_secs())]
     TimedOut(Duration),
 }
@@ -107,6 +109,26 @@ impl Client {
     ) -> Result<Answer, PostError> {
         let post = self.post_somehow(key, target, request);
         tokio::time::timeout(patience, post)
+            .await
+            .map_err(|_| PostError::TimedOut(patience))?
+    }
+
+    /// Sends the request to `target` over a connection of its own and reads all of a short answer,
+    /// all within `patience`.
+    pub(super) async fn fetch(
+        &self,
+        target: &Target,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), PostError> {
+        let fetch = async {
+            let mut sender = self.connect(target).await?;
+            let (parts, body) = sender.send_request(request).await?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| PostError::Answer(error.to_string()))?;
+            Ok((parts.status, body.to_bytes()))
+        };
+        tokio::time::timeout(patience, fetch)
             .await
             .map_err(|_| PostError::TimedOut(patience))?
     }

@@ -1,5 +1,6 @@
 //! Webhooks: what is sent, how it is signed, where it may go, and its delivery in order.
 
+pub mod ask;
 mod client;
 pub mod deliver;
 pub mod destination;

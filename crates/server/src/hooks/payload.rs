@@ -5,8 +5,8 @@
 
 use clock::Time;
 use pbx::cdr::{ComponentFacts, HookFacts};
-use pbx::{Finished, Purpose, Trigger};
-use serde::Serialize;
+use pbx::{Finished, Purpose, Question, Told, Trigger};
+use serde::{Deserialize, Serialize};
 
 use crate::stamp::Stamp;
 
@@ -125,6 +125,34 @@ pub fn render_component(facts: &ComponentFacts) -> Option<Vec<u8>> {
         component_name: &facts.component.name,
     };
     serde_json::to_vec(&event).ok()
+}
+
+/// What an address is asked for a call. Its user is the caller.
+pub fn render_question(question: &Question) -> Option<Vec<u8>> {
+    let event = ComponentEvent {
+        r#type: "http_route",
+        unique_call_id: question.call.to_string(),
+        user_name: question.caller_name.as_deref().unwrap_or_default(),
+        user_number: question.caller_id.as_deref().unwrap_or_default(),
+        dest_number: &question.dest_number,
+        call_start_at: Stamp(question.arrived_at),
+        component_name: &question.asks.name,
+    };
+    serde_json::to_vec(&event).ok()
+}
+
+/// What the address answers; what else it says is for others.
+#[derive(Deserialize)]
+struct Way {
+    exit: String,
+    #[serde(default)]
+    caller_name: Option<String>,
+}
+
+/// The answer to a question, if it is one.
+pub fn read_way(body: &[u8]) -> Option<Told> {
+    let Way { exit, caller_name } = serde_json::from_slice(body).ok()?;
+    Some(Told::Way { exit, caller_name })
 }
 
 /// What every event of a recording tells.

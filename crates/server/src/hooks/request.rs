@@ -20,7 +20,7 @@ use super::sign;
 use crate::settings::Hooks;
 
 /// What we call ourselves.
-const PRODUCT: &str = concat!("switchhook/", env!("CARGO_PKG_VERSION"));
+pub(super) const PRODUCT: &str = concat!("switchhook/", env!("CARGO_PKG_VERSION"));
 /// What frames the request is ours to say: a configured header must not (RFC 9112 §6).
 const FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION];
 
@@ -57,7 +57,7 @@ pub(super) fn prepare(
 }
 
 /// The headers that the destination brings along.
-fn configured(headers: &[(Arc<str>, Arc<str>)]) -> Result<HeaderMap, String> {
+pub(super) fn configured(headers: &[(Arc<str>, Arc<str>)]) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name: HeaderName = readable(name)?;
@@ -98,7 +98,9 @@ fn add_ours(
     Ok(())
 }
 
-fn readable<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+pub(super) fn readable<T: std::str::FromStr<Err: std::fmt::Display>>(
+    text: &str,
+) -> Result<T, String> {
     text.parse().map_err(|error| format!("`{text}`: {error}"))
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use ::audio::Pcm;
 use ::audio::prompts::Language;
 
-use crate::common::account::{JOHN, PASSWORD};
+use crate::common::account::{ANN, JOHN, PASSWORD};
 use crate::common::baresip::Baresip;
 use crate::common::contract;
-use crate::common::receiver::Delivery;
+use crate::common::receiver::{Delivery, Habit};
 use crate::common::sipp::DOMAIN;
 use crate::common::stage::{CRM, SOON, Stage};
 use crate::common::wave;
@@ -19,6 +19,11 @@ const CALLER: &str = "61400000001";
 const MENU_NUMBER: &str = "61298765441";
 /// Says goodbye and hangs up.
 const GOODBYE_NUMBER: &str = "61298765442";
+
+/// Asks an address: `vip` rings Ann, everything else is refused, each in its way.
+const ROUTED_NUMBER: &str = "61298765443";
+/// Where it asks.
+const ROUTE: &str = "/route";
 
 /// Where webhook objects tell.
 const PASSED: &str = "/passed";
@@ -35,6 +40,7 @@ const THE_SAME: f64 = 0.8;
 const ANOTHER: f64 = 0.5;
 
 fn flows(receiver: &str) -> String {
+    let route = receiver.replace(PASSED, ROUTE);
     format!(
         r#"  - id: menu
     objects:
@@ -49,6 +55,14 @@ fn flows(receiver: &str) -> String {
       - {{id: words, kind: play_audio, settings: {{sound: goodbye}}, exits: {{next: told}}}}
       - {{id: told, kind: webhook, name: Goodbye said, settings: {{url: "{receiver}", secret_token: {OBJECTS_TOKEN}}}, exits: {{next: end}}}}
       - {{id: end, kind: hangup}}
+  - id: routed
+    objects:
+      - {{id: in, kind: inbound_number, settings: {{numbers: ["+{ROUTED_NUMBER}"]}}, exits: {{next: asks}}}}
+      - {{id: asks, kind: http_route, name: Who is it, settings: {{url: "{route}", secret_token: {OBJECTS_TOKEN}, headers: {{X-Source: route}}, timeout_seconds: 1, exits: [vip, usual]}}, exits: {{vip: ann, usual: busy, time_out: late, error: failed}}}}
+      - {{id: ann, kind: user, settings: {{user: "1020"}}}}
+      - {{id: busy, kind: hangup, settings: {{cause: busy}}}}
+      - {{id: late, kind: hangup, settings: {{cause: declined}}}}
+      - {{id: failed, kind: hangup, settings: {{cause: not_found}}}}
 "#
     )
 }
@@ -184,4 +198,50 @@ fn an_announcement_is_played_to_its_end_and_the_call_is_hung_up() {
     assert_eq!(pass.body["dest_number"], GOODBYE_NUMBER);
     // No user took part.
     stage.follows("menus::an_announcement_is_played_to_its_end_and_the_call_is_hung_up");
+}
+
+#[test]
+fn an_address_decides_which_way_a_call_goes() {
+    let stage = stage();
+    stage.receiver.set(
+        ROUTE,
+        Habit::Say(r#"{"exit": "vip", "caller_name": "Mayor"}"#),
+    );
+    let ann = stage.phone("1020-desk");
+    let ann = ann.play("answers").pause_ms(100).start();
+    let call = stage
+        .carrier_plays("carrier-calls", CALLER, ROUTED_NUMBER)
+        .pause_ms(300);
+    call.start().finish();
+    ann.finish();
+    let hooks = stage.hooks(3);
+    assert!(hooks.iter().all(|hook| hook.body["user_number"] == ANN));
+    assert_eq!(stage.rows(1)[0]["caller_name"], "Mayor");
+
+    let asked = stage.receiver.received(ROUTE);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let body = &asked[0].body;
+    assert_eq!(body["type"], "http_route");
+    assert_eq!(body["unique_call_id"], hooks[0].body["unique_call_id"]);
+    assert_eq!(body["user_number"], CALLER);
+    assert_eq!(body["dest_number"], ROUTED_NUMBER);
+    assert_eq!(body["component_name"], "Who is it");
+    assert_eq!(asked[0].header("x-pbx-token"), OBJECTS_TOKEN);
+    assert_eq!(asked[0].header("x-source"), "route");
+}
+
+#[test]
+fn a_call_goes_on_whatever_the_address_does() {
+    let stage = stage();
+    for (habit, code) in [
+        (Habit::Say(r#"{"exit": "usual"}"#), 486),
+        (Habit::Say(r#"{"exit": "elsewhere"}"#), 404),
+        (Habit::Say("no json"), 404),
+        (Habit::Answer(500), 404),
+        (Habit::Hang(Duration::from_secs(4)), 603),
+    ] {
+        stage.receiver.set(ROUTE, habit);
+        let call = stage.carrier_plays("carrier-calls-refused", CALLER, ROUTED_NUMBER);
+        assert_eq!(call.start().finish().final_code(), code, "{habit:?}");
+    }
 }

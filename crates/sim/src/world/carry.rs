@@ -68,6 +68,7 @@ impl RecordedInput {
             | Input::Resolved { .. }
             | Input::Remove(_)
             | Input::Originate { .. }
+            | Input::Told { .. }
             | Input::Load(_)
             | Input::HangUpAll => None,
         }
@@ -138,6 +139,10 @@ impl World {
             }
             // What was begun is told in events.
             Effect::Originated { .. } => Ok(()),
+            Effect::Ask(question) => {
+                self.is_asked(&question);
+                Ok(())
+            }
             Effect::Emit(event) => {
                 self.ladder.event(self.now, &event);
                 let plan = self.engine.plan(event.account).cloned();
@@ -158,6 +163,30 @@ impl World {
                 Err(Broken::new(format!("account {account} lost its calls")))
             }
         }
+    }
+
+    /// The address answers soon, late, with nonsense or not at all.
+    fn is_asked(&mut self, question: &pbx::Question) {
+        if self.random.percent(10) {
+            return;
+        }
+        let exits = ["vip", "usual", "vip", "usual", "elsewhere"];
+        let exit = self.random.pick(&exits).copied();
+        let told = match exit.filter(|_| self.random.percent(90)) {
+            Some(exit) => pbx::Told::Way {
+                exit: exit.to_owned(),
+                caller_name: self.random.percent(30).then(|| "Somebody".to_owned()),
+            },
+            None => pbx::Told::Nothing,
+        };
+        let after = millis(&mut self.random, 1, 2_500);
+        let told = Happening::Told {
+            account: question.account,
+            call: question.call,
+            question: question.id,
+            told,
+        };
+        self.agenda.add(self.now + after, told);
     }
 
     fn node_sends(&mut self, transmit: Transmit) {
@@ -341,6 +370,7 @@ impl World {
             | Effect::Play(_)
             | Effect::Emit(_)
             | Effect::Originated { .. }
+            | Effect::Ask(_)
             | Effect::Resolve { .. }
             | Effect::CloseCalls { .. } => put(format!("{effect:?}").as_bytes()),
         }

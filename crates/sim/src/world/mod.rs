@@ -206,6 +206,20 @@ impl World {
                 self.node(input, &Cause::Other)
             }
             Happening::Asks(account, asked) => self.asks(account, asked),
+            Happening::Told {
+                account,
+                call,
+                question,
+                told,
+            } => {
+                let input = Input::Told {
+                    account,
+                    call,
+                    question,
+                    told,
+                };
+                self.node(input, &Cause::Other)
+            }
             Happening::Operator(intervention) => self.intervene(intervention),
             Happening::Listen => {
                 self.refill_ports();

@@ -20,6 +20,8 @@ pub(crate) enum Habit {
     Answer(u16),
     /// Answers 200 after so long.
     Hang(Duration),
+    /// Answers 200 with that body.
+    Say(&'static str),
 }
 
 /// One POST.
@@ -122,15 +124,17 @@ fn serve(stream: TcpStream, shared: &Shared) {
             .copied()
             .unwrap_or(Habit::Accept);
         lock(&shared.received).push(delivery);
-        let status = match habit {
-            Habit::Accept => 200,
-            Habit::Answer(status) => status,
+        let (status, body) = match habit {
+            Habit::Accept => (200, "ok"),
+            Habit::Answer(status) => (status, "ok"),
             Habit::Hang(duration) => {
                 thread::sleep(duration);
-                200
+                (200, "ok")
             }
+            Habit::Say(body) => (200, body),
         };
-        let answer = format!("HTTP/1.1 {status} Answer\r\nContent-Length: 2\r\n\r\nok");
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {status} Answer\r\nContent-Length: {length}\r\n\r\n{body}");
         if answers.write_all(answer.as_bytes()).is_err() {
             return;
         }
