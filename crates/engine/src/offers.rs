@@ -32,7 +32,7 @@ impl Engine {
         {
             return Passed::Known(ours.clone());
         }
-        let Some(other) = leg.other else {
+        let Some(other) = leg.other.filter(|other| !self.is_before((id, leg), *other)) else {
             return match self.answer_alone(id, &offer) {
                 Some(answer) => Passed::Known(answer),
                 None => Passed::Refused(NOT_ACCEPTABLE_HERE),
@@ -59,6 +59,16 @@ impl Engine {
             Some(()) => Passed::On,
             None => Passed::Refused(REQUEST_PENDING),
         }
+    }
+
+    /// Whether a leg has answered and waits to be connected with the other, which cannot decide
+    /// anything for it yet: who is asked for a key, for one.
+    fn is_before(&self, (id, leg): (LegId, &Leg), other: LegId) -> bool {
+        let other = self.legs.leg(other);
+        let is_connected = other.is_some_and(|other| {
+            matches!(other.state, State::Talking { .. }) && other.other == Some(id)
+        });
+        matches!(leg.state, State::Talking { .. }) && !is_connected
     }
 
     /// Offers `asked` to the other leg. `None` when it cannot be asked now.
