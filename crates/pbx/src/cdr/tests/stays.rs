@@ -117,6 +117,38 @@ fn an_abandoned_stay_is_a_row_with_nobody_in_it() {
 }
 
 #[test]
+fn five_agents_rung_three_times_are_five_rows_and_one_stay() {
+    let kind = GroupKind::Queue;
+    let agents = ["1010", "1011", "1012", "1013", "1014"];
+    let mut facts = vec![(0, arrived()), (0, entered(kind))];
+    for round in 0..3 {
+        facts.extend(agents.map(|agent| (round * 20_000, ringing(agent))));
+        facts.extend(agents.map(|agent| (round * 20_000 + 15_000, ended(agent))));
+    }
+    facts.extend([(60_000, left(kind)), (60_000, over())]);
+    check_stays(kind, &facts, &[(1, None, 0, None, 60, 0)]);
+    let mut counts = BTreeMap::<_, u32>::new();
+    for change in changes(&facts) {
+        let what = match change {
+            Change::Row(row) => {
+                assert_eq!(row.call_duration_seconds, 45, "three attempts add up");
+                None
+            }
+            Change::Hook(hook) => Some(hook.trigger),
+            Change::GroupRow(_) | Change::Recording(_) | Change::Component(_) => continue,
+        };
+        *counts.entry(what).or_default() += 1;
+    }
+    let expect = [
+        (None, 5),
+        (Some(UserInbound), 15),
+        (Some(UserInboundCompleted), 15),
+        (Some(Trigger::QueueCall), 1),
+    ];
+    assert_eq!(counts, BTreeMap::from(expect));
+}
+
+#[test]
 fn a_member_outside_answers_without_a_user() {
     let kind = GroupKind::RingGroup;
     check_stays(
