@@ -44,7 +44,7 @@ const MAX_STEPS_PER_INSTANT: u32 = 20_000;
 const SILENCE: Duration = Duration::from_secs(8);
 
 /// Port pairs that wait for a leg, and so many that they always do.
-const STOCK: usize = 12;
+const STOCK: usize = 64;
 const PLENTY: usize = 500;
 
 /// What a world is made from.
