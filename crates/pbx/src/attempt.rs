@@ -2,6 +2,7 @@
 //! in their order. The first device to answer wins. A user's attempt is told as one
 //! `UserRinging`, at most one `UserAnswered` and exactly one `UserEnded`.
 
+mod connected;
 mod guest;
 
 use std::sync::Arc;
@@ -466,13 +467,6 @@ impl Core {
         self.attempts
             .iter()
             .any(|attempt| attempt.legs.contains(&leg))
-    }
-
-    /// Whether the caller talks with somebody.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.attempts
-            .iter()
-            .any(|attempt| matches!(attempt.state, State::Connected(_)))
     }
 
     fn is_trying(&self, leg: LegId) -> bool {

@@ -111,7 +111,10 @@ impl Call {
             LegReport::Answered => self.core.leg_answered(leg, turn),
             LegReport::Failed(failure) => self.core.leg_failed(leg, failure, turn),
             LegReport::HungUp(cause) => self.core.leg_hung_up(leg, cause, turn),
-            LegReport::Digit(key) => self.core.leg_pressed(leg, key, turn),
+            LegReport::Digit(key) => {
+                self.core.key_while_talking(leg, key, turn);
+                self.core.leg_pressed(leg, key, turn)
+            }
             LegReport::Played(play) => {
                 self.core.leg_played(leg, play);
                 None
@@ -126,7 +129,11 @@ impl Call {
     /// The caller presses keys, hears a play to its end, or is gone; all else is noise.
     fn caller(&mut self, report: LegReport, turn: &mut Turn<'_>) -> Life {
         let cause = match report {
-            LegReport::Digit(digit) => return self.tell(Moment::Digit(digit), turn),
+            LegReport::Digit(digit) => {
+                self.core
+                    .key_while_talking(self.core.caller.leg, digit, turn);
+                return self.tell(Moment::Digit(digit), turn);
+            }
             LegReport::Played(play) => {
                 return match self.core.played(play) {
                     Some(moment) => self.tell(moment, turn),

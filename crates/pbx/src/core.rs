@@ -160,7 +160,7 @@ impl Caller {
         }
     }
 
-    fn next_play(&mut self) -> PlayId {
+    pub(crate) fn next_play(&mut self) -> PlayId {
         self.last_play = self.last_play.next();
         self.last_play
     }

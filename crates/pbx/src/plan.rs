@@ -256,6 +256,8 @@ pub struct Record {
     pub inbound: bool,
     /// Calls by the user.
     pub outbound: bool,
+    /// Whether the user may switch the recording of a conversation on and off, with `*1`.
+    pub on_demand: bool,
 }
 
 /// A phone.

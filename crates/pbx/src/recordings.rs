@@ -5,21 +5,30 @@
 //! flow says so, so that a call has one link.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Time;
 
 use crate::core::{Core, Hears};
 use crate::cx::Moment;
 use crate::effect::Effect;
 use crate::event::{Fact, UserRef};
 use crate::ids::LegId;
-use crate::plan::Record;
+use crate::plan::{Record, UserIndex};
 use crate::recording::{MAX_PER_CALL, Purpose, RecordEnd, RecordLimits, RecordingId, Voice};
+use crate::sound::{Sound, Times, Tone};
 use crate::turn::Turn;
+
+/// The longest pause between the keys of a code.
+const BETWEEN_KEYS: Duration = Duration::from_secs(3);
 
 /// The recordings of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Recordings {
     last: u16,
     conversation: Conversation,
+    /// Who pressed `*` last, and when.
+    star: Option<(LegId, Time)>,
     /// What the caller leaves just now, and an object waits for.
     message: Option<RecordingId>,
 }
@@ -79,6 +88,59 @@ impl Core {
             _ => return,
         };
         self.recordings.conversation = Conversation::Wanted(purpose);
+    }
+
+    /// Somebody presses a key. `*1` of a user who may do so switches the recording of the conversation,
+    /// and both hear it. The keys reach the other side all the same.
+    pub(crate) fn key_while_talking(&mut self, leg: LegId, key: char, turn: &mut Turn<'_>) {
+        let star = self.recordings.star.take();
+        if key == '*' {
+            self.recordings.star = Some((leg, turn.now));
+            return;
+        }
+        let follows = star.is_some_and(|(by, at)| by == leg && turn.now - at <= BETWEEN_KEYS);
+        if key == '1'
+            && follows
+            && let Some((with, called)) = self.connected()
+            && self.may_switch_recording(leg, called.filter(|_| leg == with))
+        {
+            self.switch_recording(with, turn);
+        }
+    }
+
+    fn may_switch_recording(&self, leg: LegId, called: Option<UserIndex>) -> bool {
+        let caller = self.caller.user.as_ref().map(|caller| caller.user);
+        let user = caller.filter(|_| leg == self.caller.leg).or(called);
+        let user = user.and_then(|user| self.plan.user(user));
+        user.is_some_and(|user| user.record.on_demand)
+    }
+
+    fn switch_recording(&mut self, with: LegId, turn: &mut Turn<'_>) {
+        let times = match self.recordings.conversation {
+            Conversation::Off | Conversation::Wanted(_) => {
+                let purpose = self.conversation(Vec::new());
+                self.recordings.conversation = Conversation::Wanted(purpose);
+                self.record_connected(with, turn);
+                1
+            }
+            Conversation::Rolling(_) => {
+                self.pause_conversation(turn);
+                2
+            }
+            Conversation::Paused(_) => {
+                let purpose = self.conversation(Vec::new());
+                self.record_conversation(purpose, turn);
+                1
+            }
+        };
+        for leg in [self.caller.leg, with] {
+            turn.push(Effect::Play {
+                leg,
+                play: self.caller.next_play(),
+                sounds: vec![Sound::Tone(Tone::Recorded); times],
+                times: Times::Once,
+            });
+        }
     }
 
     /// What a recording of this call's conversation is: the calling user's, or one of a call that

@@ -55,6 +55,8 @@ pub enum Tone {
     Busy,
     /// Speak now.
     Beep,
+    /// Those who talk are recorded from here on; twice: they are not any more.
+    Recorded,
 }
 
 /// How often sounds are played.

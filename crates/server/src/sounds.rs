@@ -8,6 +8,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use audio::{Language, Part, Tones, music};
 use engine::{Engine, Play};
@@ -17,6 +18,11 @@ use pbx::{Sound, Times, Tone};
 
 /// What sounds are kept in. A phone that speaks something else has them encoded while they play.
 const CODEC: Codec = Codec::Pcma;
+/// What tells that a conversation is recorded: of the usual pitch, and short.
+const RECORDED: media::tone::Tone = media::tone::Tone {
+    hertz: [1_400.0, 0.0],
+    cadence: &[Duration::from_millis(240), Duration::from_millis(160)],
+};
 /// Until an account can choose one.
 const LANGUAGE: &str = "en";
 /// Sounds that wait to be made, at most. There are fewer than so many.
@@ -143,6 +149,7 @@ fn make(name: &Name) -> media::Sound {
                 Tone::Ringback => tones.ringing,
                 Tone::Busy => tones.busy,
                 Tone::Beep => media::tone::Tone::BEEP,
+                Tone::Recorded => RECORDED,
             };
             tone.sound(&[CODEC])
         }
@@ -200,6 +207,7 @@ mod tests {
             Sound::Tone(Tone::Ringback),
             Sound::Tone(Tone::Busy),
             Sound::Tone(Tone::Beep),
+            Sound::Tone(Tone::Recorded),
         ] {
             assert!(frames(&sound) > 10, "{sound:?}");
         }

@@ -101,6 +101,7 @@ fn user(index: u32, random: &mut Random) -> User {
         record: Record {
             inbound: random.percent(20),
             outbound: random.percent(20),
+            on_demand: random.percent(50),
         },
         devices: devices.collect(),
         number,

@@ -12,7 +12,7 @@ use crate::event::{Event, Fact};
 use crate::ids::{CallId, LegId};
 use crate::input::Input;
 use crate::recording::RecordingId;
-use crate::sound::PlayId;
+use crate::sound::{PlayId, Sound, Tone};
 
 use told::Told;
 
@@ -199,6 +199,11 @@ impl Laws {
             }
             Effect::PickUp { leg, .. } => self.pick_up(*leg),
             Effect::Connect { leg, with } => self.connect(*leg, *with),
+            Effect::Play { leg, sounds, .. } if is_notice(sounds) => {
+                law(self.legs.contains_key(leg), || {
+                    "who is told of a recording is there".to_owned()
+                })
+            }
             Effect::Play { leg, play, .. } => self.play(*leg, *play),
             Effect::StopPlaying { leg } => law(self.plays.remove(leg).is_some(), || {
                 "only what is played is stopped".to_owned()
@@ -449,6 +454,13 @@ impl Laws {
             format!("called legs outlive their call: {open:?}")
         })
     }
+}
+
+/// What is heard beside the conversation and waited for by nobody.
+fn is_notice(sounds: &[Sound]) -> bool {
+    sounds
+        .iter()
+        .all(|sound| *sound == Sound::Tone(Tone::Recorded))
 }
 
 fn is_called_by(leg: &Leg, wanted: CallId) -> bool {

@@ -232,7 +232,13 @@ fn an_announcement_comes_before_the_call_goes_on() {
 #[test]
 fn users_whose_calls_are_recorded_are_told_from_those_whose_are_not() {
     let recorded = |number: usize, inbound, outbound| {
-        Desk::with(|draft| draft.users[number].record = crate::plan::Record { inbound, outbound })
+        Desk::with(|draft| {
+            draft.users[number].record = crate::plan::Record {
+                inbound,
+                outbound,
+                on_demand: false,
+            }
+        })
     };
     let both = ["record caller as caller", "record 1011-desk as called"];
     for (mut desk, told) in [
@@ -255,4 +261,83 @@ fn users_whose_calls_are_recorded_are_told_from_those_whose_are_not() {
             .collect();
         desk.check(&expected);
     }
+}
+
+fn talking(number: usize) -> Desk {
+    let mut desk = Desk::with(|draft| draft.users[number].record.on_demand = true);
+    desk.dials("1010-desk", "1011");
+    desk.answers("1011-desk");
+    desk.ladder.clear();
+    desk
+}
+
+const NOTICE: [&str; 2] = [
+    "play [Tone(Recorded)] to caller Once",
+    "play [Tone(Recorded)] to 1011-desk Once",
+];
+
+#[test]
+fn who_may_switches_the_recording_on_and_off_and_both_hear_it() {
+    let mut desk = talking(0);
+    desk.presses('*');
+    desk.presses('1');
+    desk.check(&[
+        "[recording of 1010 to []]",
+        RECORD,
+        "record 1011-desk as called",
+        NOTICE[0],
+        NOTICE[1],
+    ]);
+    desk.presses('*');
+    desk.presses('1');
+    desk.check(&[
+        "pause the recording",
+        "play [Tone(Recorded), Tone(Recorded)] to caller Once",
+        "play [Tone(Recorded), Tone(Recorded)] to 1011-desk Once",
+    ]);
+    desk.presses('*');
+    desk.presses('1');
+    desk.check(&["resume the recording", NOTICE[0], NOTICE[1]]);
+    desk.hangs_up("caller", HangupCause::Normal);
+    desk.check(&[
+        "hang up 1011-desk: normal",
+        "[1011 ended]",
+        "[1010's call ended]",
+        "[over: normal]",
+    ]);
+    desk.is_over();
+}
+
+#[test]
+fn the_called_user_may_as_well() {
+    let mut desk = talking(1);
+    let leg = desk.leg("1011-desk");
+    for digit in ['*', '1'] {
+        desk.give(Input::Digit { leg, digit });
+    }
+    desk.check(&[
+        "[recording of 1010 to []]",
+        RECORD,
+        "record 1011-desk as called",
+        NOTICE[0],
+        NOTICE[1],
+    ]);
+}
+
+#[test]
+fn other_keys_other_people_and_slow_fingers_switch_nothing() {
+    let mut desk = talking(0);
+    for key in ['1', '*', '2', '1', '*', '*', '#', '1'] {
+        desk.presses(key);
+    }
+    desk.presses('*');
+    desk.passes(4);
+    desk.presses('1');
+    let leg = desk.leg("1011-desk");
+    for digit in ['*', '1'] {
+        desk.give(Input::Digit { leg, digit });
+    }
+    desk.presses('*');
+    desk.give(Input::Digit { leg, digit: '1' });
+    desk.check(&[]);
 }
