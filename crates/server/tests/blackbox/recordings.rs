@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::common::account::{
-    ANNS_EMAIL, JOHNS_NUMBER, PASSWORD, RECORDED_NUMBER, Registration, Trunk, VOICEMAIL_NUMBER,
+    ANNS_EMAIL, JOHN, JOHNS_NUMBER, PASSWORD, RECORDED_NUMBER, Registration, Trunk,
+    VOICEMAIL_NUMBER,
 };
 use crate::common::baresip::{Baresip, Talking};
 use crate::common::http::{self, Answer, Request};
@@ -30,6 +31,11 @@ const CALLED: &str = "61400000002";
 /// Most of a tone is kept; codecs and the edges of a call cost a little.
 const HEARD: f64 = 0.5;
 const SILENT: f64 = 0.05;
+
+/// What tells that a conversation is recorded: its pitch, half its length, and how loud it must be.
+const NOTICE_HERTZ: f64 = 1_400.0;
+const NOTICE_SAMPLES: usize = 960;
+const NOTICED: f64 = 0.3;
 
 /// Audio is made when a processor has time for it.
 const FINISHED: Duration = Duration::from_secs(20);
@@ -247,6 +253,62 @@ fn a_call_to_the_outside_is_recorded_for_its_caller() {
         own > HEARD && others > HEARD,
         "own {own}, the other's {others}"
     );
+}
+
+#[test]
+fn a_user_records_a_conversation_by_two_keys_and_the_other_side_hears_it() {
+    let stage = Stage::with(&[], |account| {
+        account.anns_settings += "    record: {on_demand: true}\n";
+    });
+    let proxy = stage.server.listening().udp;
+    let account = |device: &str, more: &str| {
+        format!(
+            "<sip:{device}@{DOMAIN}>;auth_pass={PASSWORD};outbound=\"sip:{proxy}\";regint=600;\
+             audio_codecs=PCMU{more}"
+        )
+    };
+    let john = Baresip {
+        account: &account("1010-desk", ";answermode=auto"),
+        hertz: JOHNS_HERTZ,
+        order: None,
+        seconds: 14,
+    };
+    let john = john.start();
+    john.wait_for("200 OK");
+    let ann = Baresip {
+        account: &account("1020-desk", ""),
+        hertz: ANNS_HERTZ,
+        order: Some(&format!("/dial sip:{JOHN}@{DOMAIN}")),
+        seconds: 9,
+    };
+    let ann = ann.start();
+    ann.wait_for("Call established");
+    // Of the call, two seconds are not recorded.
+    std::thread::sleep(Duration::from_secs(2));
+    ann.presses('*');
+    ann.presses('1');
+    stage.receiver.wait_for(CRM, 7, FINISHED);
+    let hooks = stage.hooks(7);
+    assert_eq!(hooks[6].kind(), "recording_outbound");
+    let link = contract::text(&hooks[6].body, "call_recording_link");
+    let channels = audio(&stage, link);
+    let [left, right] = channels.as_slice() else {
+        panic!("a conversation is stereo, not {}", channels.len());
+    };
+    let heard = john.heard();
+    let (own, others) = (
+        wave::loudness(left, ANNS_HERTZ),
+        wave::loudness(right, JOHNS_HERTZ),
+    );
+    assert!(
+        own > HEARD && others > HEARD,
+        "own {own}, the other's {others}"
+    );
+    assert!(left.len() + 8_000 < heard.len(), "it begins after the call");
+    let notice = heard.chunks(NOTICE_SAMPLES);
+    let notice = notice.map(|part| wave::loudness(part, NOTICE_HERTZ));
+    let notice = notice.fold(0.0, f64::max);
+    assert!(notice > NOTICED, "the other side is told: {notice}");
 }
 
 fn files(stage: &Stage, suffix: &str) -> Vec<PathBuf> {
