@@ -42,13 +42,24 @@ impl std::fmt::Display for RecordingId {
 }
 
 /// Whose voice a leg adds to a recording. One with both is stereo: the caller is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voice {
     /// The caller.
+    #[default]
     Caller,
     /// Whoever is called.
     Called,
+}
+
+impl Voice {
+    /// The other side's.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Called,
+            Self::Called => Self::Caller,
+        }
+    }
 }
 
 /// When a recording ends by itself.

@@ -27,6 +27,8 @@ const BETWEEN_KEYS: Duration = Duration::from_secs(3);
 pub(crate) struct Recordings {
     last: u16,
     conversation: Conversation,
+    /// Whose voice the caller's leg is in it: a leg keeps its side when it becomes the caller.
+    callers_voice: Voice,
     /// Who pressed `*` last, and when.
     star: Option<(LegId, Time)>,
     /// What the caller leaves just now, and an object waits for.
@@ -50,6 +52,13 @@ pub(crate) struct Recorded {
     pub(crate) recording: RecordingId,
     pub(crate) seconds: u32,
     pub(crate) end: RecordEnd,
+}
+
+impl Recordings {
+    /// Who was called is the caller from now on, by the same leg.
+    pub(crate) fn sides_change(&mut self) {
+        self.callers_voice = self.callers_voice.other();
+    }
 }
 
 impl Core {
@@ -177,6 +186,7 @@ impl Core {
                     return;
                 };
                 self.recordings.conversation = Conversation::Rolling(recording);
+                self.recordings.callers_voice = Voice::Caller;
                 record(self.caller.leg, (recording, Voice::Caller), turn);
                 recording
             }
@@ -185,7 +195,8 @@ impl Core {
                 recording
             }
         };
-        record(with, (recording, Voice::Called), turn);
+        let voice = self.recordings.callers_voice.other();
+        record(with, (recording, voice), turn);
     }
 
     /// Records what the caller, who is picked up for it, says now. A leg is in one recording at a

@@ -62,6 +62,7 @@ impl Core {
         if story == Story::EndsHere {
             self.end_story(&guest.goal, turn);
         }
+        self.recordings.sides_change();
         let last_play = self.caller.last_play;
         self.caller = Caller {
             last_play,

@@ -341,3 +341,42 @@ fn other_keys_other_people_and_slow_fingers_switch_nothing() {
     desk.give(Input::Digit { leg, digit: '1' });
     desk.check(&[]);
 }
+
+/// Hands whom that leg talks with on to 1011, who answers; what was done then.
+fn handed_on(desk: &mut Desk, name: &str) -> Vec<String> {
+    let leg = desk.leg(name);
+    let to = crate::input::TransferTo::Number("1011".to_owned());
+    desk.give(Input::Transfer { leg, to });
+    desk.ladder.clear();
+    desk.answers("1011-desk");
+    std::mem::take(&mut desk.ladder)
+}
+
+#[test]
+fn who_a_call_is_handed_on_to_joins_its_recording() {
+    let mut desk = Desk::with(|draft| draft.users[0].record.inbound = true);
+    desk.comes_in(NUMBER);
+    desk.answers("1010-desk");
+    let done = handed_on(&mut desk, "1010-desk");
+    assert!(
+        done.contains(&"record 1011-desk as called".to_owned()),
+        "{done:?}"
+    );
+    assert!(
+        !done.iter().any(|line| line.starts_with("[recording")),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn a_leg_keeps_its_side_when_it_becomes_the_caller() {
+    let mut desk = Desk::with(|draft| draft.users[0].record.outbound = true);
+    desk.dials("1010-desk", "0412345678");
+    desk.answers("carrier");
+    assert!(desk.ladder.contains(&"record carrier as called".to_owned()));
+    let done = handed_on(&mut desk, "caller");
+    assert!(
+        done.contains(&"record 1011-desk as caller".to_owned()),
+        "{done:?}"
+    );
+}
