@@ -33,6 +33,7 @@ impl Engine {
                 leg.other = Some(peer);
             }
         }
+        self.hold_music(one);
         Some(())
     }
 
@@ -97,6 +98,9 @@ impl Engine {
     pub(crate) fn part(&mut self, now: Time, leg: LegId) {
         self.untie(leg);
         let other = self.legs.leg_mut(leg).and_then(|leg| leg.other.take());
+        for leg in [Some(leg), other].into_iter().flatten() {
+            self.music_over(leg);
+        }
         if let Some(path) = self.path_of(leg) {
             self.effects.push(Effect::Media(Command::Unbridge { path }));
         }

@@ -113,8 +113,19 @@ pub(crate) struct Media {
     /// Which way the peer wants audio to flow, as it last offered: its answer to somebody's hold
     /// says nothing about that.
     pub(crate) wish: Direction,
+    /// Whether it hears its other leg, or music because that one does not listen.
+    pub(crate) hears: Hears,
     /// How it reaches its other leg, when that is on another media thread.
     pub(crate) tie: Option<Tie>,
+}
+
+/// What a leg that talks hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hears {
+    /// Its other leg.
+    Peer,
+    /// Music on hold.
+    Music,
 }
 
 /// Two paths that are each other's phone, one on each of two threads.
@@ -129,6 +140,7 @@ impl Media {
         Self {
             port: None,
             wish: wish.unwrap_or_default(),
+            hears: Hears::Peer,
             tie: None,
             theirs,
             ours: None,

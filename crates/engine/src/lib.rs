@@ -14,6 +14,7 @@ mod dial;
 mod directory;
 mod front;
 mod guesses;
+mod hold;
 mod keepalive;
 mod legs;
 mod offers;

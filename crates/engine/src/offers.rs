@@ -82,9 +82,9 @@ impl Engine {
             return None;
         };
         let previous = leg.media.theirs.clone()?;
-        let sdp = self.describe(other, |local| {
-            Ok(offer_again(&asked.offer, &previous, local))
-        })?;
+        let offer = &asked.offer;
+        let offer = offer.directed(told_as(offer.direction()));
+        let sdp = self.describe(other, |local| Ok(offer_again(&offer, &previous, local)))?;
         if let State::Talking { asked: place, .. } = &mut self.legs.leg_mut(other)?.state {
             *place = Some(asked);
         }
@@ -128,6 +128,7 @@ impl Engine {
                 }
                 Standing::Ours { rounds } => {
                     self.point(id);
+                    self.hold_music(id);
                     self.agree(now, id, asked.by, rounds);
                 }
             },
@@ -190,14 +191,16 @@ impl Engine {
     fn to_be_told(&self, leg: LegId, peer: LegId) -> Option<News> {
         let told = self.legs.leg(leg)?.told()?.direction();
         let peer = &self.legs.leg(peer)?.media;
+        let wish = told_as(peer.wish);
         let said = peer.theirs.as_ref()?.direction();
-        if told == said {
+        let holds = peer.wish == said && told == wish;
+        if told == said || holds {
             return None;
         }
-        Some(if told == peer.wish {
+        Some(if told == wish {
             News::Agreed(said)
         } else {
-            News::Wanted(peer.wish)
+            News::Wanted(wish)
         })
     }
 
@@ -307,6 +310,15 @@ impl Engine {
             None => self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE),
         };
         self.carry_out(outputs);
+    }
+}
+
+/// How a leg is told what its other leg wants. Who holds and sends nothing itself lets us send: the
+/// other one hears music.
+fn told_as(wish: Direction) -> Direction {
+    match wish {
+        Direction::Inactive => Direction::SendOnly,
+        Direction::SendRecv | Direction::SendOnly | Direction::RecvOnly => wish,
     }
 }
 

@@ -178,10 +178,15 @@ impl Engine {
             return Vec::new();
         };
         // Whoever it was heard by is alone now.
+        let mut alone = None;
         if let Some(other) = leg.other.and_then(|other| self.legs.leg_mut(other))
             && other.other == Some(id)
         {
             other.other = None;
+            alone = leg.other;
+        }
+        if let Some(alone) = alone {
+            self.music_over(alone);
         }
         if let Some(port) = leg.media.port {
             self.effects

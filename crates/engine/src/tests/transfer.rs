@@ -100,6 +100,61 @@ fn who_was_on_hold_talks_both_ways_with_whoever_takes_the_call() {
     assert_eq!(world.engine.counts().legs, 2);
 }
 
+impl World {
+    /// What legs were given to hear, and when it stopped.
+    fn music(&self) -> Vec<&str> {
+        let heard = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Play(play) if play.sounds == [pbx::Sound::Music] => Some("music"),
+            Effect::Media(Command::Stop { .. }) => Some("stop"),
+            _ => None,
+        });
+        heard.collect()
+    }
+
+    fn phone_offers(&mut self, dialog: sip::DialogId, direction: &str) {
+        let offer = (sdp("8") + "a=" + direction + "\r\n").into_bytes();
+        let outputs = self.phone.offer(self.now, dialog, offer);
+        self.phone_did(outputs);
+    }
+}
+
+#[test]
+fn who_is_on_hold_hears_music_until_it_is_taken_back() {
+    let (mut world, dialog) = holding();
+    assert_eq!(world.music(), ["music"]);
+    world.phone_offers(dialog, "sendrecv");
+    world.carrier_answers_last("200 OK", &sdp("8"));
+    assert_eq!(world.music(), ["music", "stop"]);
+}
+
+#[test]
+fn who_holds_and_sends_nothing_lets_us_play() {
+    let (mut world, dialog) = World::talking();
+    world.phone_offers(dialog, "inactive");
+    let reinvite = world.invites().last().map(|text| (*text).clone()).unwrap();
+    assert!(reinvite.contains("a=sendonly"), "{reinvite}");
+    world.carrier_answers_last("200 OK", &(sdp("8") + "a=recvonly\r\n"));
+    assert_eq!(world.music(), ["music"]);
+}
+
+#[test]
+fn nobody_hears_music_while_both_hold() {
+    let (mut world, dialog) = holding();
+    // The caller holds too.
+    world.carrier_says("INVITE", 2, &(sdp("8") + "a=sendonly\r\n"));
+    let answer = (sdp("8") + "a=inactive\r\n").into_bytes();
+    let outputs = world.phone.answer(world.now, dialog, answer);
+    world.phone_did(outputs);
+    assert_eq!(world.music(), ["music", "stop"]);
+}
+
+#[test]
+fn music_ends_when_the_call_is_handed_on() {
+    let (mut world, dialog) = holding();
+    world.phone_refers(dialog, OUTSIDE);
+    assert_eq!(world.music(), ["music", "stop"]);
+}
+
 #[test]
 fn a_call_that_nobody_takes_comes_back() {
     let (mut world, dialog) = holding();

@@ -40,6 +40,7 @@ fn a_call_can_be_held_and_resumed() {
     stage
         .phone_plays(&ann, "phone-holds", JOHN)
         .pause_ms(500)
+        .variable("hold", 1_000)
         .start()
         .finish();
     called.finish();

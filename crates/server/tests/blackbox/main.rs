@@ -10,6 +10,7 @@ mod accounts;
 mod api;
 mod audio;
 mod click;
+mod hold;
 mod inbound;
 mod internal;
 mod kept;
