@@ -93,16 +93,22 @@ impl Talking {
     pub(crate) fn heard(mut self) -> Vec<i16> {
         self.running
             .wait(Duration::from_secs(u64::from(TONE_SECONDS)));
-        let recording = self.recording();
-        wave::read(&recording.unwrap_or_else(|| panic!("heard nothing:\n{}", self.log())))
+        let recordings = self.recordings();
+        assert!(!recordings.is_empty(), "heard nothing:\n{}", self.log());
+        recordings
+            .iter()
+            .flat_map(|path| wave::read(path))
+            .collect()
     }
 
-    fn recording(&self) -> Option<PathBuf> {
+    /// In the order of time: a call that is held and resumed has more than one.
+    fn recordings(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.folder.path()).expect("our own folder");
         let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-        paths
-            .into_iter()
-            .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+        let is_heard = |path: &PathBuf| path.to_string_lossy().ends_with("-dec.wav");
+        let mut recordings: Vec<PathBuf> = paths.filter(is_heard).collect();
+        recordings.sort();
+        recordings
     }
 }
 
