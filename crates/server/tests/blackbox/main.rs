@@ -27,5 +27,6 @@ mod replay;
 mod ring_group;
 mod streams;
 mod transfer;
+mod waiting;
 mod webhook_object;
 mod webhooks;
