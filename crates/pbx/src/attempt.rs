@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(crate) use guest::{Guest, Story};
 
-use crate::core::{Core, Destination, Hears};
+use crate::core::{Core, Destination, Hears, Playing};
 use crate::cx::Moment;
 use crate::effect::{CallerId, Effect, Target};
 use crate::event::{Fact, HangupCause};
@@ -421,6 +421,7 @@ impl Core {
             return self.leg_hung_up(leg, HangupCause::ConnectionLost, turn);
         }
         let mut attempt = self.attempts.remove(index);
+        let was_heard = self.caller.playing == Some(Playing::EarlyMedia(leg));
         self.drop_leg(&mut attempt, leg, turn);
         let failure = attempt.failure.map_or(failure, |worse| worse.min(failure));
         attempt.failure = Some(failure);
@@ -431,6 +432,10 @@ impl Core {
         }
         if !attempt.legs.is_empty() {
             self.attempts.insert(index, attempt);
+            // The others go on ringing, which who was picked up cannot tell from silence.
+            if was_heard {
+                self.ring_caller(turn);
+            }
             return None;
         }
         let attempt_id = attempt.id;

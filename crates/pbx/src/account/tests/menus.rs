@@ -85,6 +85,25 @@ fn nobody_answers_and_the_ringback_gives_way_to_words() {
 }
 
 #[test]
+fn it_rings_again_when_the_phone_that_was_heard_is_gone() {
+    let mut desk = asked();
+    desk.presses('1');
+    desk.ladder.clear();
+    desk.progresses("1010-desk");
+    desk.fails("1010-desk", Failure::Busy);
+    desk.check(&[
+        "caller hears 1010-desk",
+        "play [Tone(Ringback)] to caller Forever",
+    ]);
+    desk.answers("1010-mobile");
+    desk.check(&[
+        "stop playing to caller",
+        "connect caller with 1010-mobile",
+        "[1010 answered]",
+    ]);
+}
+
+#[test]
 fn without_a_key_the_prompt_is_repeated_then_the_call_goes_on() {
     let mut desk = asked();
     desk.has_heard_it();
