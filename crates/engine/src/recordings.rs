@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clock::Time;
-use media::{Channel, Command};
+use media::{Channel, Command, PathId, ThreadId};
 use pbx::{AccountId, LegId, RecordEnd, RecordLimits, RecordingId, Voice};
 
 use crate::{Effect, Engine, Work};
 
-/// Whose recordings have begun and not ended. A media thread bounds how many there are.
+/// Whose recordings have begun and not ended, and on which thread each is. A media thread bounds how
+/// many there are.
 #[derive(Default)]
-pub(crate) struct Recordings(BTreeMap<RecordingId, AccountId>);
+pub(crate) struct Recordings(BTreeMap<RecordingId, (AccountId, ThreadId)>);
 
 impl Recordings {
     pub(crate) fn len(&self) -> usize {
@@ -20,7 +21,8 @@ impl Recordings {
 }
 
 impl Engine {
-    /// Records a leg. One without media adds nothing; if it were the first, there is no recording.
+    /// Records a leg. One without media adds nothing; if it were the first, there is no recording. Who
+    /// talks over a tie line is recorded where it arrives.
     pub(crate) fn record(
         &mut self,
         now: Time,
@@ -28,13 +30,17 @@ impl Engine {
         (recording, voice): (RecordingId, Voice),
         limits: RecordLimits,
     ) {
-        let Some(path) = self.path_of(leg) else {
-            if !self.recordings.0.contains_key(&recording) {
+        let known = self.recordings.0.get(&recording);
+        let thread = known.map(|(_, thread)| *thread);
+        let Some(path) = self.heard_at(leg, thread) else {
+            if thread.is_none() {
                 self.recorded(now, (account, recording), (0, RecordEnd::Failed));
             }
             return;
         };
-        self.recordings.0.insert(recording, account);
+        self.recordings
+            .0
+            .insert(recording, (account, path.thread()));
         self.effects.push(Effect::Media(Command::Record {
             path,
             recording: media::RecordingId(recording.0),
@@ -44,6 +50,18 @@ impl Engine {
             },
             limits: limits_of(limits),
         }));
+    }
+
+    /// The path by which a leg is heard on that thread, its own or the end of its tie line there.
+    fn heard_at(&self, leg: LegId, thread: Option<ThreadId>) -> Option<PathId> {
+        let path = self.path_of(leg)?;
+        let Some(thread) = thread.filter(|thread| *thread != path.thread()) else {
+            return Some(path);
+        };
+        let other = self.legs.leg(leg)?.other;
+        let legs = [Some(leg), other].into_iter().flatten();
+        let mut ties = legs.filter_map(|leg| self.legs.leg(leg)?.media.tie.as_ref());
+        ties.find_map(|tie| tie.ends.into_iter().find(|end| end.thread() == thread))
     }
 
     /// Leaves out what is said from now on.
@@ -78,7 +96,7 @@ impl Engine {
         (seconds, reason): (u32, media::RecordEnd),
     ) {
         let recording = RecordingId(recording.0);
-        if let Some(account) = self.recordings.0.remove(&recording) {
+        if let Some((account, _)) = self.recordings.0.remove(&recording) {
             self.recorded(now, (account, recording), (seconds, end_of(reason)));
         }
     }

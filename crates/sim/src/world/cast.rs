@@ -9,7 +9,7 @@ use media::Codec;
 use pbx::AccountId;
 use pbx::codes::CODES;
 use pbx::draft::{Draft, Register, Trunk};
-use pbx::testing::random_draft_of;
+use pbx::testing::random_draft;
 use pbx::{NumberFormat, Transport as TrunkTransport};
 use serde_json::Value;
 use sip::Transport;
@@ -349,7 +349,7 @@ impl World {
 
 /// The `number`th random account: its own domain and numbers, and carriers that exist.
 fn office(number: u32, random: &mut Random) -> Draft {
-    let mut draft = random_draft_of(is_known, random);
+    let mut draft = random_draft(random);
     draft.account = format!("office{number}");
     draft.domain = format!("office{number}.example");
     let chosen: BTreeSet<u32> = (0..random.between(0, 3))
@@ -450,7 +450,7 @@ fn changed(mut draft: Draft, office: u32, random: &mut Random) -> Draft {
         (1, Some(user)) => user.ring_seconds = Some(random.between(3, 40)),
         (2, _) => drop(draft.trunks.pop()),
         _ => {
-            let other = random_draft_of(is_known, random);
+            let other = random_draft(random);
             let flows = own_numbers(other, office).flows;
             let changed = Draft {
                 flows,
@@ -487,9 +487,3 @@ fn garbage(random: &mut Random) -> Intervention {
 const DEAD_HOST: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 99));
 const STRANGER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(198, 18, 0, 9));
 const LISTEN_EVERY_MS: u64 = 1_000;
-
-/// Objects that record stay out of the worlds until the media threads of [`crate::shell`] do. The
-/// random walks of `pbx` have them all.
-fn is_known(kind: &pbx::objects::Kind) -> bool {
-    !matches!(kind.name, "voicemail" | "call_recording")
-}
