@@ -29,7 +29,7 @@ const FLOWS: &str = r#"  - id: counter
 "#;
 
 fn stage() -> Stage {
-    Stage::with(&[], |account| account.more_flows = FLOWS.to_owned())
+    Stage::with(&[], |account| FLOWS.clone_into(&mut account.more_flows))
 }
 
 /// What was told of whom, in the order it came.

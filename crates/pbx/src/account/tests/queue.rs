@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cdr::{Change, Fold};
 use crate::floor::{AgentChange, AgentState};
+use crate::input::TransferTo;
 use crate::trigger::Trigger;
 
 /// Three users, each with one phone, and two queues behind two numbers: of the first the settings
@@ -585,4 +586,29 @@ fn a_queue_is_seen_as_it_is() {
     let states = vec![AgentState::Busy, AgentState::Free, AgentState::Out];
     assert_eq!(seen(&desk).2, states);
     desk.say_bye(&["third"]);
+}
+
+#[test]
+fn an_agent_who_hands_the_caller_on_wraps_up_and_takes_the_next() {
+    let mut desk = office(&json!({"agents": ["1011"], "wrap_up_seconds": 10}));
+    desk.joins("first", NUMBER);
+    desk.answers("1011");
+    desk.joins("second", NUMBER);
+    desk.ladder.clear();
+    let (leg, number) = (desk.leg("1011"), "1012".to_owned());
+    let to = TransferTo::Number(number);
+    desk.give(Input::Transfer { leg, to });
+    let told = ["[1011 ended]", "[out of Support]", "[1012 rings]"];
+    let told_of = |desk: &Desk| -> Vec<String> {
+        let facts = desk.ladder.iter().filter(|line| line.starts_with('['));
+        facts.cloned().collect()
+    };
+    assert_eq!(told_of(&desk), told);
+    desk.answers("1012");
+    desk.ladder.clear();
+    desk.passes(9);
+    assert!(desk.rung().is_empty(), "the agent wraps up");
+    desk.passes(1);
+    assert_eq!(desk.rung(), ["1011"]);
+    desk.say_bye(&["first", "second"]);
 }
