@@ -11,6 +11,8 @@ use super::process::{Folder, Running};
 use super::trace::{Trace, Way};
 use super::wait_for;
 
+/// Ports from the first for audio on that sipp may bind.
+const MEDIA_PORTS: u16 = 8;
 /// sipp's waiting for one message, and for its whole run.
 const RECEIVE_TIMEOUT_MS: &str = "20000";
 const RUN_TIMEOUT_SECONDS: u64 = 100;
@@ -116,11 +118,19 @@ impl Sipp {
         }
     }
 
+    /// An even port for audio, whose neighbours sipp takes too: away from the port for SIP.
+    fn media_port(&self) -> u16 {
+        let free = || address::free_port(self.address.ip()).port() & !1;
+        std::iter::repeat_with(free)
+            .find(|port| port.abs_diff(self.address.port()) > MEDIA_PORTS)
+            .expect("a host has more ports than these")
+    }
+
     /// Begins.
     pub(crate) fn start(self) -> Playing {
         let folder = Folder::fresh(&format!("sipp-{}", self.scenario));
         let host = self.address.ip().to_string();
-        let media = address::free_port(self.address.ip()).port();
+        let media = self.media_port();
         let mut command = Command::new("sipp");
         command
             .current_dir(folder.path())
@@ -128,7 +138,7 @@ impl Sipp {
             .arg("-sf");
         command.arg(scenarios().join(format!("{}.xml", self.scenario)));
         command.args(["-i", &host, "-p", &self.address.port().to_string()]);
-        command.args(["-mi", &host, "-mp", &(media & !1).to_string()]);
+        command.args(["-mi", &host, "-mp", &media.to_string()]);
         command.args(["-m", &self.calls.to_string(), "-nostdin", "-aa"]);
         command.args([
             "-key",
