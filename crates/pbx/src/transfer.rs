@@ -29,8 +29,14 @@ impl Call {
             refer(leg, Progress::Refused(HangupCause::Forbidden), turn);
             return Life::Goes;
         };
-        let route = route_of_user(&self.core.plan, number);
-        let node = match route.start {
+        let plan = &self.core.plan;
+        let route = route_of_user(plan, number);
+        let start = match route.start {
+            // A code does something for who dials it, not for whoever is sent there.
+            Ok(_) if plan.code_nodes.contains_key(number) => Err(HangupCause::Forbidden),
+            start => start,
+        };
+        let node = match start {
             Ok(node) => node,
             Err(cause) => {
                 refer(leg, Progress::Refused(cause), turn);

@@ -187,6 +187,16 @@ fn carriers_and_those_who_talk_with_nobody_hand_nothing_on() {
 }
 
 #[test]
+fn a_code_is_for_who_dials_it() {
+    let mut desk = Desk::new();
+    desk.dials("1010-desk", "1011");
+    desk.answers("1011-desk");
+    desk.ladder.clear();
+    desk.hands_on("1011-desk", "*46");
+    desk.check(&["tell 1011-desk of the transfer: Refused(Forbidden)"]);
+}
+
+#[test]
 fn two_whom_a_user_talks_with_are_brought_together() {
     let mut desk = talking();
     desk.rename("caller", "outside");
