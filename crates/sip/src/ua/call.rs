@@ -236,6 +236,9 @@ pub(crate) enum Exchange {
 pub(crate) enum What {
     /// A new session.
     Offer(Box<[u8]>),
+    /// What the owner accepted the call with, where a reliable answer had said otherwise. What the
+    /// owner answers to a newer offer of the peer's says more.
+    Correction(Box<[u8]>),
     /// That the session lives on.
     Refresh,
 }

@@ -284,7 +284,7 @@ impl Ua {
         self.answer_server(ringing.server, Composed { code: 200, bytes }, step);
         let is_other = agreed.as_ref().is_some_and(|agreed| **agreed != *sdp);
         let next = is_other.then(|| Next {
-            what: What::Offer(sdp.as_slice().into()),
+            what: What::Correction(sdp.as_slice().into()),
             not_before: step.now,
         });
         let exchange = match ringing.theirs.take() {

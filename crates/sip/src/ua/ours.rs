@@ -44,7 +44,8 @@ impl Ua {
     pub fn withdraw_offer(&mut self, dialog: DialogId) -> Withdrawal {
         let mut withdrawal = Withdrawal::TooLate;
         self.in_talk(dialog, |_, talking| {
-            let is_offer = |next: &mut Next| matches!(next.what, What::Offer(_));
+            let is_offer =
+                |next: &mut Next| matches!(next.what, What::Offer(_) | What::Correction(_));
             if talking.next.take_if(is_offer).is_some() {
                 withdrawal = Withdrawal::Done;
             }
@@ -115,12 +116,12 @@ impl Ua {
         }
         let (method, owner) = match (&next.what, talking.refresh_by) {
             (What::Refresh, RefreshBy::Update) => (Method::Update, Owner::Update(dialog)),
-            (What::Refresh, RefreshBy::Reinvite) | (What::Offer(_), _) => {
+            (What::Refresh, RefreshBy::Reinvite) | (What::Offer(_) | What::Correction(_), _) => {
                 (Method::Invite, Owner::Reinvite(dialog))
             }
         };
         let body = match &next.what {
-            What::Offer(sdp) => Some(sdp),
+            What::Offer(sdp) | What::Correction(sdp) => Some(sdp),
             What::Refresh => Some(&talking.local_sdp).filter(|_| method == Method::Invite),
         };
         let session = SessionWords {
@@ -190,7 +191,9 @@ impl Ua {
         let dialog = talking.dialog.tag.dialog;
         let code = answered.code;
         match what {
-            What::Offer(_) => step.event(Event::OfferRefused { dialog, code }),
+            What::Offer(_) | What::Correction(_) => {
+                step.event(Event::OfferRefused { dialog, code });
+            }
             What::Refresh => {
                 if matches!(code, 405 | 501) {
                     talking.refresh_by = RefreshBy::Reinvite;
@@ -214,8 +217,10 @@ impl Ua {
                 step.event(Event::OfferRefused { dialog, code: 491 });
                 What::Offer(newer)
             }
-            (What::Refresh, Some(newer)) => newer,
-            (what, Some(What::Refresh) | None) => what,
+            (What::Refresh, Some(newer)) | (What::Correction(_), Some(newer @ What::Offer(_))) => {
+                newer
+            }
+            (what, Some(What::Refresh | What::Correction(_)) | None) => what,
         };
         talking.next = Some(Next { what, not_before });
     }
@@ -234,7 +239,9 @@ impl Ua {
 fn put_off(talking: &mut Talking, what: &What, step: &mut Step) {
     let dialog = talking.dialog.tag.dialog;
     match what {
-        What::Offer(_) => step.event(Event::OfferRefused { dialog, code: 500 }),
+        What::Offer(_) | What::Correction(_) => {
+            step.event(Event::OfferRefused { dialog, code: 500 });
+        }
         What::Refresh => {
             talking.session = talking.session.refresh_failed(step.now + REFRESH_AGAIN);
         }
@@ -251,7 +258,9 @@ fn accepted_by_peer(
     let dialog = talking.dialog.tag.dialog;
     let terms = Terms::of_answer(answered.answer.session_expires(), talking.session_seconds);
     talking.session = SessionTimer::start(terms, step.now);
-    let What::Offer(sdp) = what else { return };
+    let (What::Offer(sdp) | What::Correction(sdp)) = what else {
+        return;
+    };
     talking.local_sdp = sdp;
     step.event(match sdp_of(answered.answer) {
         Some(sdp) => Event::OfferAnswered { dialog, sdp },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clock::Time;
 
 use super::call::{
-    Body, By, Call, Exchange, First, Phase, SentOk, Talking, Theirs, Unacknowledged,
+    Body, By, Call, Exchange, First, Phase, SentOk, Talking, Theirs, Unacknowledged, What,
 };
 use super::called::{sdp_body, session_headers};
 use super::calling::sdp_of;
@@ -154,6 +154,9 @@ impl Ua {
             return;
         };
         let headers = self.refreshed(talking, theirs.asked, step);
+        talking
+            .next
+            .take_if(|next| matches!(next.what, What::Correction(_)));
         talking.local_sdp = sdp.as_slice().into();
         let answer = Answer {
             code: 200,

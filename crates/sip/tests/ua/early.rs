@@ -125,6 +125,26 @@ fn a_200_never_overtakes_a_description() {
 }
 
 #[test]
+fn a_description_that_waits_is_stale_once_a_newer_offer_is_answered() {
+    let (mut wire, dialog, tag) = rings("\n    Supported: 100rel", "offer");
+    let prack = prack(&wire, 11, &tag);
+    wire.does(|ua, now, _| ua.accept(now, dialog, b"other".to_vec()));
+    wire.hears(&prack);
+    assert_eq!(wire.hears(&inside("ACK", 10, &tag)), ["INVITE"]);
+    let glare = PeerAnswer {
+        status: "491 Request Pending",
+        ..PeerAnswer::default()
+    };
+    wire.is_answered("INVITE", &glare);
+    let resumed = format!("{}{SDP}resumed", inside("INVITE", 12, &tag));
+    wire.hears(&resumed);
+    let names = wire.does(|ua, now, _| ua.answer(now, dialog, b"newest".to_vec()));
+    assert_eq!(names, ["200 INVITE"]);
+    assert_eq!(wire.hears(&inside("ACK", 12, &tag)), [""; 0]);
+    assert_eq!(wire.waits(seconds(10)), [""; 0]);
+}
+
+#[test]
 fn who_accepts_and_hangs_up_before_the_prack_has_accepted() {
     let (mut wire, dialog, tag) = rings("\n    Supported: 100rel", "offer");
     let prack = prack(&wire, 11, &tag);
