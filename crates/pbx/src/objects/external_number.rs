@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::one_party::{OneParty, Ring};
 use super::outbound::RING_TIME;
 use super::user::exit_for;
 use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
-use crate::attempt::{Accept, AttemptId, Party};
+use crate::attempt::{Accept, Party};
 use crate::core::Destination;
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::{Compiler, MAX_RING_SECONDS, MIN_RING_SECONDS};
@@ -60,18 +61,6 @@ enum AcceptSetting {
     #[default]
     AtOnce,
     ByKey,
-}
-
-/// What a call does here.
-#[derive(Debug, Default)]
-pub(crate) enum State {
-    /// It has not come yet.
-    #[default]
-    Outside,
-    /// A trunk is at it.
-    Ringing(AttemptId),
-    /// The called party talks with the caller.
-    Talking,
 }
 
 impl Object for ExternalNumber {
@@ -146,7 +135,7 @@ impl Object for ExternalNumber {
     };
 
     type Settings = Settings;
-    type State = State;
+    type State = OneParty;
 
     fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
         let number = compiler.number("number", &settings.number);
@@ -170,55 +159,25 @@ impl Object for ExternalNumber {
         })
     }
 
-    fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
-        match (&*state, moment) {
-            (State::Outside, Moment::Entered) => self.start(state, cx),
-            (State::Ringing(attempt), Moment::Woken) => {
-                cx.stop(*attempt, HangupCause::NoAnswer);
-                Step::exit("no_answer")
-            }
-            (State::Ringing(_), Moment::Answered { attempt }) => {
-                cx.let_sleep();
-                cx.connect(attempt);
-                *state = State::Talking;
-                Step::Stay
-            }
-            (State::Ringing(_), Moment::Failed { failure, .. }) => exit_for(failure),
-            (_, Moment::Left { cause, .. }) => Step::HangUp(cause),
-            (
-                State::Outside | State::Ringing(_) | State::Talking,
-                Moment::Entered
-                | Moment::Woken
-                | Moment::Answered { .. }
-                | Moment::Failed { .. }
-                | Moment::Played { .. }
-                | Moment::Recorded { .. }
-                | Moment::Digit(_)
-                | Moment::Told
-                | Moment::InLine(_),
-            ) => Step::Stay,
-        }
+    fn handle(&self, state: &mut OneParty, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
+        state.handle(moment, cx, |cx| self.ring(cx), exit_for)
     }
 }
 
 impl ExternalNumber {
-    fn start(&self, state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
+    fn ring(&self, cx: &Cx<'_, '_>) -> Ring {
         let present = match self.shows {
             Shows::Caller => cx.presented_number(),
             Shows::Account => cx.own_number(),
             Shows::Number(number) => Some(number),
         };
-        match cx.ring(Party::Outside {
-            number: Destination::Number(self.number),
-            present,
-            accept: self.accept,
-        }) {
-            Err(failure) => exit_for(failure),
-            Ok(attempt) => {
-                *state = State::Ringing(attempt);
-                cx.wake_in(self.ring_time);
-                Step::Stay
-            }
+        Ring {
+            party: Party::Outside {
+                number: Destination::Number(self.number),
+                present,
+                accept: self.accept,
+            },
+            time: self.ring_time,
         }
     }
 }

@@ -9,6 +9,7 @@ mod hangup;
 mod http_route;
 mod inbound_number;
 mod ivr;
+mod one_party;
 mod outbound;
 mod play_audio;
 mod queue;

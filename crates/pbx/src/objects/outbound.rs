@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::one_party::{OneParty, Ring};
 use super::{Kind, Object, Palette};
-use crate::attempt::{Accept, AttemptId, Party};
+use crate::attempt::{Accept, Party};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
@@ -24,18 +25,6 @@ pub(crate) struct Outbound;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {}
 
-/// What a call does here.
-#[derive(Debug, Default)]
-pub(crate) enum State {
-    /// It has not come yet.
-    #[default]
-    Outside,
-    /// A trunk is at it.
-    Ringing(AttemptId),
-    /// The called party talks with the caller.
-    Talking,
-}
-
 impl Object for Outbound {
     const KIND: Kind = Kind {
         name: "outbound",
@@ -47,56 +36,25 @@ impl Object for Outbound {
     };
 
     type Settings = Settings;
-    type State = State;
+    type State = OneParty;
 
     fn compile(_settings: Settings, _compiler: &mut Compiler<'_>) -> Option<Self> {
         Some(Self)
     }
 
-    fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
-        match (&*state, moment) {
-            (State::Outside, Moment::Entered) => start(state, cx),
-            (State::Ringing(attempt), Moment::Woken) => {
-                cx.stop(*attempt, HangupCause::NoAnswer);
-                Step::HangUp(HangupCause::NoAnswer)
-            }
-            (State::Ringing(_), Moment::Answered { attempt }) => {
-                cx.let_sleep();
-                cx.connect(attempt);
-                *state = State::Talking;
-                Step::Stay
-            }
-            (State::Ringing(_), Moment::Failed { failure, .. }) => Step::HangUp(cause_of(failure)),
-            (_, Moment::Left { cause, .. }) => Step::HangUp(cause),
-            (
-                State::Outside | State::Ringing(_) | State::Talking,
-                Moment::Entered
-                | Moment::Woken
-                | Moment::Answered { .. }
-                | Moment::Failed { .. }
-                | Moment::Played { .. }
-                | Moment::Recorded { .. }
-                | Moment::Digit(_)
-                | Moment::Told
-                | Moment::InLine(_),
-            ) => Step::Stay,
-        }
+    fn handle(&self, state: &mut OneParty, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
+        state.handle(moment, cx, ring, |failure| Step::HangUp(cause_of(failure)))
     }
 }
 
-fn start(state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
-    let party = Party::Outside {
-        number: cx.dialled().clone(),
-        present: cx.presented_number(),
-        accept: Accept::AtOnce,
-    };
-    match cx.ring(party) {
-        Err(failure) => Step::HangUp(cause_of(failure)),
-        Ok(attempt) => {
-            *state = State::Ringing(attempt);
-            cx.wake_in(RING_TIME);
-            Step::Stay
-        }
+fn ring(cx: &Cx<'_, '_>) -> Ring {
+    Ring {
+        party: Party::Outside {
+            number: cx.dialled().clone(),
+            present: cx.presented_number(),
+            accept: Accept::AtOnce,
+        },
+        time: RING_TIME,
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::one_party::{OneParty, Ring};
 use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
-use crate::attempt::{AttemptId, Party, Via};
+use crate::attempt::{Party, Via};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::{Compiler, MAX_RING_SECONDS, MIN_RING_SECONDS};
 use crate::event::HangupCause;
@@ -26,18 +27,6 @@ pub(crate) struct Settings {
     user: String,
     #[serde(default)]
     ring_seconds: Option<u32>,
-}
-
-/// What a call does here.
-#[derive(Debug, Default)]
-pub(crate) enum State {
-    /// It has not come yet.
-    #[default]
-    Outside,
-    /// The devices ring.
-    Ringing(AttemptId),
-    /// The user talks with the caller.
-    Talking,
 }
 
 impl Object for RingUser {
@@ -89,7 +78,7 @@ impl Object for RingUser {
     };
 
     type Settings = Settings;
-    type State = State;
+    type State = OneParty;
 
     fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
         let (user, own_ring_time) = compiler.user("user", &settings.user)?;
@@ -99,49 +88,19 @@ impl Object for RingUser {
         Some(Self { user, ring_time })
     }
 
-    fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
-        match (&*state, moment) {
-            (State::Outside, Moment::Entered) => self.start(state, cx),
-            (State::Ringing(attempt), Moment::Woken) => {
-                cx.stop(*attempt, HangupCause::NoAnswer);
-                Step::exit("no_answer")
-            }
-            (State::Ringing(_), Moment::Answered { attempt }) => {
-                cx.let_sleep();
-                cx.connect(attempt);
-                *state = State::Talking;
-                Step::Stay
-            }
-            (State::Ringing(_), Moment::Failed { failure, .. }) => exit_for(failure),
-            (_, Moment::Left { cause, .. }) => Step::HangUp(cause),
-            (
-                State::Outside | State::Ringing(_) | State::Talking,
-                Moment::Entered
-                | Moment::Woken
-                | Moment::Answered { .. }
-                | Moment::Failed { .. }
-                | Moment::Played { .. }
-                | Moment::Recorded { .. }
-                | Moment::Digit(_)
-                | Moment::Told
-                | Moment::InLine(_),
-            ) => Step::Stay,
-        }
+    fn handle(&self, state: &mut OneParty, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
+        state.handle(moment, cx, |_| self.ring(), exit_for)
     }
 }
 
 impl RingUser {
-    fn start(&self, state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
-        match cx.ring(Party::User {
-            user: self.user,
-            via: Via::default(),
-        }) {
-            Err(failure) => exit_for(failure),
-            Ok(attempt) => {
-                *state = State::Ringing(attempt);
-                cx.wake_in(self.ring_time);
-                Step::Stay
-            }
+    fn ring(&self) -> Ring {
+        Ring {
+            party: Party::User {
+                user: self.user,
+                via: Via::default(),
+            },
+            time: self.ring_time,
         }
     }
 }
