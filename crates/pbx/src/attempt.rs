@@ -2,6 +2,7 @@
 //! in their order. The first device to answer wins. A user's attempt is told as one
 //! `UserRinging`, at most one `UserAnswered` and exactly one `UserEnded`.
 
+mod asked;
 mod connected;
 mod guest;
 
@@ -17,7 +18,7 @@ use crate::ids::LegId;
 use crate::input::Failure;
 use crate::number::E164;
 use crate::plan::{NumberFormat, Plan, User, UserIndex};
-use crate::sound::{PlayId, Sound, Times};
+use crate::sound::PlayId;
 use crate::turn::Turn;
 
 /// Legs one call may have open at once, the caller's own not counted.
@@ -56,11 +57,6 @@ pub(crate) enum Accept {
     /// A key that who answered is asked for: a voice mailbox cannot take the call.
     ByKey,
 }
-
-/// What who answered is asked, and the keys that say yes and no.
-const QUESTION: &str = "call-press-one-to-accept";
-const YES: char = '1';
-const NO: char = '2';
 
 /// The object a user rings for, when it is one with a summary of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,15 +107,6 @@ impl Attempt {
         match self.state {
             State::Trying | State::Asked(..) => None,
             State::Answered(leg) | State::Connected(leg) => Some(leg),
-        }
-    }
-}
-
-impl Attempt {
-    /// Who was asked hears the question no more.
-    fn stop_asking(&self, turn: &mut Turn<'_>) {
-        if let State::Asked(leg, Some(_)) = self.state {
-            turn.push(Effect::StopPlaying { leg });
         }
     }
 }
@@ -316,91 +303,24 @@ impl Core {
 
     /// A leg answered: the first of its attempt wins, a later one is hung up.
     pub(crate) fn leg_answered(&mut self, leg: LegId, turn: &mut Turn<'_>) -> Option<Moment> {
-        let play = self.caller.last_play.next();
-        let attempt = self
-            .attempts
-            .iter_mut()
-            .find(|attempt| attempt.legs.contains(&leg))?;
+        let mut attempts = self.attempts.iter();
+        let index = attempts.position(|attempt| attempt.legs.contains(&leg))?;
+        let attempt = self.attempts.get_mut(index)?;
         if attempt.state != State::Trying {
             return None;
         }
-        let is_asked = attempt.goal.is_accepted_by_key();
-        attempt.state = if is_asked {
-            State::Asked(leg, Some(play))
-        } else {
-            State::Answered(leg)
-        };
+        attempt.state = State::Answered(leg);
         let id = attempt.id;
+        let is_asked = attempt.goal.is_accepted_by_key();
         let losers = std::mem::replace(&mut attempt.legs, vec![leg]);
         for loser in losers.into_iter().filter(|loser| *loser != leg) {
             hang_up(loser, HangupCause::AnsweredElsewhere, turn);
         }
-        if !is_asked {
-            return Some(Moment::Answered { attempt: id });
+        if is_asked {
+            self.ask_for_key(index, leg, turn);
+            return None;
         }
-        self.caller.last_play = play;
-        turn.push(Effect::Play {
-            leg,
-            play,
-            sounds: vec![Sound::Prompt(QUESTION.into())],
-            times: Times::Forever,
-        });
-        None
-    }
-
-    /// A key was pressed on a called leg: the answer to our question, if it was asked.
-    pub(crate) fn leg_pressed(
-        &mut self,
-        leg: LegId,
-        key: char,
-        turn: &mut Turn<'_>,
-    ) -> Option<Moment> {
-        let index = self.asked(leg)?;
-        match key {
-            YES => {
-                let attempt = self.attempts.get_mut(index)?;
-                attempt.stop_asking(turn);
-                attempt.state = State::Answered(leg);
-                let attempt = attempt.id;
-                Some(Moment::Answered { attempt })
-            }
-            NO => {
-                let attempt = self.attempts.remove(index);
-                Some(self.declined(attempt, turn))
-            }
-            _ => None,
-        }
-    }
-
-    /// The call of who was asked, by position.
-    fn asked(&self, leg: LegId) -> Option<usize> {
-        let mut attempts = self.attempts.iter();
-        attempts.position(|attempt| matches!(attempt.state, State::Asked(asked, _) if asked == leg))
-    }
-
-    /// A called leg has heard all of a play. The question has no end: it could not be played.
-    pub(crate) fn leg_played(&mut self, leg: LegId, play: PlayId) {
-        let attempts = self.attempts.iter_mut();
-        for attempt in attempts.filter(|one| one.state == State::Asked(leg, Some(play))) {
-            attempt.state = State::Asked(leg, None);
-        }
-    }
-
-    fn declined(&mut self, attempt: Attempt, turn: &mut Turn<'_>) -> Moment {
-        let id = attempt.id;
-        self.end_attempt(attempt, HangupCause::Normal, turn);
-        Moment::Failed {
-            attempt: id,
-            failure: Failure::Declined,
-        }
-    }
-
-    /// Who was asked is gone without an answer.
-    fn asked_gone(&mut self, index: usize, leg: LegId, turn: &mut Turn<'_>) -> Moment {
-        let mut attempt = self.attempts.remove(index);
-        attempt.state = State::Trying;
-        self.drop_leg(&mut attempt, leg, turn);
-        self.declined(attempt, turn)
+        Some(Moment::Answered { attempt: id })
     }
 
     /// A leg is gone without an answer.

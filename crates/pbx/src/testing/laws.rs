@@ -37,6 +37,8 @@ pub struct Laws {
     rows: u64,
     hooks: u64,
     last_event_at: Time,
+    /// Callers who were given early media.
+    early: BTreeSet<LegId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +195,7 @@ impl Laws {
                             ..
                         })
                     );
+                self.early.insert(*leg);
                 law(fits, || {
                     "early media go from a ringing leg to a waiting caller".to_owned()
                 })
@@ -353,8 +356,11 @@ impl Laws {
                     | Leg::Summoned { answered: true, .. }
             )
         );
-        law(answered && !self.connected.contains_key(&leg), || {
-            "sounds are played to who was answered or has, is there and not connected".to_owned()
+        let hears = answered || self.early.contains(&leg) && self.is_caller(leg);
+        law(hears && !self.connected.contains_key(&leg), || {
+            "sounds are played to who was answered or has, or was given early media, is there and not \
+             connected"
+                .to_owned()
         })?;
         law(self.plays.insert(leg, play) != Some(play), || {
             "a play has a number of its own".to_owned()

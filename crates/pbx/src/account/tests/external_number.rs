@@ -120,6 +120,7 @@ fn who_does_not_take_the_call_does_not_get_it() {
     declined.give(Input::Digit { leg, digit: '2' });
     declined.check(&[
         QUESTION,
+        "ring caller",
         "stop playing to carrier",
         "hang up carrier: normal",
         "hang up caller: busy",
@@ -133,9 +134,10 @@ fn who_does_not_take_the_call_does_not_get_it() {
     mailbox.answers("carrier");
     mailbox.passes(15);
     assert_eq!(
-        mailbox.ladder[..4],
+        mailbox.ladder[..5],
         [
             QUESTION,
+            "ring caller",
             "stop playing to carrier",
             "hang up carrier: no_answer",
             "[1010 rings]"
@@ -145,7 +147,12 @@ fn who_does_not_take_the_call_does_not_get_it() {
     let mut gone = by_key();
     gone.answers("carrier");
     gone.hangs_up("carrier", HangupCause::Normal);
-    gone.check(&[QUESTION, "hang up caller: busy", "[over: busy]"]);
+    gone.check(&[
+        QUESTION,
+        "ring caller",
+        "hang up caller: busy",
+        "[over: busy]",
+    ]);
     gone.is_over();
 
     let mut given_up = by_key();
@@ -153,9 +160,39 @@ fn who_does_not_take_the_call_does_not_get_it() {
     given_up.hangs_up("caller", HangupCause::GaveUp);
     given_up.check(&[
         QUESTION,
+        "ring caller",
         "stop playing to carrier",
         "hang up carrier: gave_up",
         "[over: gave_up]",
     ]);
     given_up.is_over();
+}
+
+#[test]
+fn the_caller_hears_that_it_rings_while_the_question_is_asked() {
+    const TONE: &str = "play [Tone(Ringback)] to caller Forever";
+    // What the network of who is called has said so far is over for the caller.
+    let mut announced = by_key();
+    announced.progresses("carrier");
+    announced.answers("carrier");
+    announced.check(&["caller hears carrier", QUESTION, TONE]);
+    let leg = announced.leg("carrier");
+    announced.give(Input::Digit { leg, digit: '1' });
+    announced.check(&[
+        "stop playing to carrier",
+        "stop playing to caller",
+        "connect caller with carrier",
+    ]);
+    announced.hangs_up("caller", HangupCause::Normal);
+    announced.is_over();
+
+    // The next one is heard as if there had been no question.
+    let mut declined = by_key();
+    declined.progresses("carrier");
+    declined.answers("carrier");
+    declined.passes(20);
+    declined.ladder.clear();
+    declined.rings("1010-desk");
+    declined.progresses("1010-desk");
+    declined.check(&["ring caller", "caller hears 1010-desk"]);
 }
