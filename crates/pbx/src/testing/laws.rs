@@ -186,20 +186,7 @@ impl Laws {
                     "only a caller who is not answered hears it ring".to_owned()
                 })
             }
-            Effect::EarlyMedia { leg, from } => {
-                let fits = self.is_caller(*leg)
-                    && matches!(
-                        self.legs.get(from),
-                        Some(Leg::Called {
-                            answered: false,
-                            ..
-                        })
-                    );
-                self.early.insert(*leg);
-                law(fits, || {
-                    "early media go from a ringing leg to a waiting caller".to_owned()
-                })
-            }
+            Effect::EarlyMedia { leg, from } => self.early_media(*leg, *from),
             Effect::PickUp { leg, .. } => self.pick_up(*leg),
             Effect::Connect { leg, with } => self.connect(*leg, *with),
             Effect::Play { leg, sounds, .. } if is_notice(sounds) => {
@@ -283,6 +270,20 @@ impl Laws {
             .filter(|leg| !matches!(leg, Leg::Summoned { answered: true, .. }))
             .count();
         law(open <= MAX_OPEN_LEGS, || format!("a call has {open} legs"))
+    }
+
+    fn early_media(&mut self, leg: LegId, from: LegId) -> Verdict {
+        self.early.insert(leg);
+        let rings = matches!(
+            self.legs.get(&from),
+            Some(Leg::Called {
+                answered: false,
+                ..
+            })
+        );
+        law(rings && self.is_caller(leg), || {
+            "early media go from a ringing leg to a waiting caller".to_owned()
+        })
     }
 
     fn pick_up(&mut self, leg: LegId) -> Verdict {
