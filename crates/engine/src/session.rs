@@ -82,6 +82,10 @@ impl Engine {
     /// Tells the caller that it rings.
     pub(crate) fn ring(&mut self, now: Time, leg: LegId) {
         if let Some(dialog) = self.calling(leg) {
+            // A phone makes its own tone once no early media come any more (RFC 3960 §3.2).
+            if self.legs.leg(leg).is_some_and(|leg| leg.other.is_some()) {
+                self.part(now, leg);
+            }
             let outputs = self.ua.progress(now, dialog, RINGING, None);
             self.carry_out(outputs);
         }

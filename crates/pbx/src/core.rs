@@ -274,7 +274,14 @@ impl Core {
                 });
             }
             Hears::Answered if self.caller.playing.is_none() && !self.is_connected() => {
-                self.play_ringback(turn);
+                let play = self.caller.next_play();
+                self.caller.playing = Some(Playing::Ringback(play));
+                turn.push(Effect::Play {
+                    leg: self.caller.leg,
+                    play,
+                    sounds: vec![Sound::Tone(Tone::Ringback)],
+                    times: Times::Forever,
+                });
                 self.tell_handing_rings(turn);
             }
             Hears::Absent
@@ -283,29 +290,6 @@ impl Core {
             | Hears::EarlyMedia(_)
             | Hears::Gone => {}
         }
-    }
-
-    /// The caller hears that it rings while `leg`, which answered, is asked whether it takes the
-    /// call: what is said there is not for the caller yet.
-    pub(crate) fn ring_on(&mut self, leg: LegId, turn: &mut Turn<'_>) {
-        if self.caller.hears == Hears::EarlyMedia(leg) {
-            // A phone that has been hearing early media makes no tone of its own any more.
-            self.play_ringback(turn);
-        } else {
-            self.early_media_over(leg);
-            self.ring_caller(turn);
-        }
-    }
-
-    fn play_ringback(&mut self, turn: &mut Turn<'_>) {
-        let play = self.caller.next_play();
-        self.caller.playing = Some(Playing::Ringback(play));
-        turn.push(Effect::Play {
-            leg: self.caller.leg,
-            play,
-            sounds: vec![Sound::Tone(Tone::Ringback)],
-            times: Times::Forever,
-        });
     }
 
     /// The caller hears `from`, unless another leg was first and still sends, or an object speaks.
@@ -327,7 +311,6 @@ impl Core {
                 self.caller.playing = Some(Playing::EarlyMedia(from));
             }
             (Hears::EarlyMedia(_) | Hears::Nothing | Hears::Ringing, _) => {
-                self.stop_playing(turn);
                 self.caller.hears = Hears::EarlyMedia(from);
             }
         }

@@ -46,7 +46,7 @@ impl World {
         dialog
     }
 
-    fn carrier_answers(&mut self, status: &str, sdp: &str) {
+    pub(super) fn carrier_answers(&mut self, status: &str, sdp: &str) {
         let invite = self
             .carrier
             .iter()
@@ -72,7 +72,7 @@ impl World {
         });
     }
 
-    fn bridge_count(&self) -> usize {
+    pub(super) fn bridge_count(&self) -> usize {
         let is_bridge = |effect: &&Effect| matches!(effect, Effect::Media(Command::Bridge { .. }));
         self.effects.iter().filter(is_bridge).count()
     }

@@ -7,15 +7,18 @@ const MENU_PLAN_VERSION: u64 = 2;
 impl World {
     /// The main number asks for a key; 1 rings John.
     fn with_menu() -> Self {
-        let mut world = Self::new();
-        let mut draft = example();
-        let objects = serde_json::json!([
+        Self::with_flow(&serde_json::json!([
             {"id": "in", "kind": "inbound_number", "settings": {"numbers": ["+61298765432"]},
              "exits": {"next": "menu"}},
             {"id": "menu", "kind": "ivr", "settings": {"prompt": "please-wait", "repeats": 0},
              "exits": {"key_1": "john"}},
             {"id": "john", "kind": "user", "settings": {"user": "1010"}}
-        ]);
+        ]))
+    }
+
+    fn with_flow(objects: &serde_json::Value) -> Self {
+        let mut world = Self::new();
+        let mut draft = example();
         for flow in &mut draft.flows {
             flow.objects = serde_json::from_value(objects.clone()).unwrap();
         }
@@ -164,4 +167,34 @@ fn who_offers_nothing_we_speak_is_refused() {
     assert_eq!(world.carrier_heard(), ["SIP/2.0 488 Not Acceptable Here"]);
     let counts = world.engine.counts();
     assert_eq!((counts.calls, counts.legs), (0, 0));
+}
+
+#[test]
+fn early_media_end_when_who_answered_is_asked_for_a_key() {
+    let mut world = World::with_flow(&serde_json::json!([
+        {"id": "in", "kind": "inbound_number", "settings": {"numbers": ["+61298765432"]},
+         "exits": {"next": "away"}},
+        {"id": "away", "kind": "external_number",
+         "settings": {"number": "0412345678", "accept": "by_key"}}
+    ]));
+    world.tell(Input::Packet {
+        source: source(carrier()),
+        bytes: invite("call", &sdp("8")).as_bytes(),
+    });
+    world.carrier_answers("183 Session Progress", &sdp("8"));
+    assert_eq!(world.bridge_count(), 1);
+    world.effects.clear();
+    world.carrier_answers("200 OK", &sdp("8"));
+    let parted = |effect: &Effect| matches!(effect, Effect::Media(Command::Unbridge { .. }));
+    assert!(world.effects.iter().any(parted), "{:?}", world.effects);
+    assert_eq!(world.plays().len(), 1, "the question");
+    let heard = world.carrier_heard();
+    let told: Vec<_> = heard
+        .iter()
+        .filter(|line| line.starts_with("SIP/2.0 1"))
+        .collect();
+    assert_eq!(
+        told,
+        [&"SIP/2.0 183 Session Progress", &"SIP/2.0 180 Ringing"]
+    );
 }

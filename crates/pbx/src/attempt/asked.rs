@@ -37,7 +37,9 @@ impl Core {
             sounds: vec![Sound::Prompt(QUESTION.into())],
             times: Times::Forever,
         });
-        self.ring_on(leg, turn);
+        // What is said there is not for the caller yet.
+        self.early_media_over(leg);
+        self.ring_caller(turn);
     }
 
     /// A key was pressed on a called leg: the answer to our question, if it was asked.

@@ -37,8 +37,6 @@ pub struct Laws {
     rows: u64,
     hooks: u64,
     last_event_at: Time,
-    /// Callers who were given early media.
-    early: BTreeSet<LegId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +184,19 @@ impl Laws {
                     "only a caller who is not answered hears it ring".to_owned()
                 })
             }
-            Effect::EarlyMedia { leg, from } => self.early_media(*leg, *from),
+            Effect::EarlyMedia { leg, from } => {
+                let fits = self.is_caller(*leg)
+                    && matches!(
+                        self.legs.get(from),
+                        Some(Leg::Called {
+                            answered: false,
+                            ..
+                        })
+                    );
+                law(fits, || {
+                    "early media go from a ringing leg to a waiting caller".to_owned()
+                })
+            }
             Effect::PickUp { leg, .. } => self.pick_up(*leg),
             Effect::Connect { leg, with } => self.connect(*leg, *with),
             Effect::Play { leg, sounds, .. } if is_notice(sounds) => {
@@ -272,20 +282,6 @@ impl Laws {
         law(open <= MAX_OPEN_LEGS, || format!("a call has {open} legs"))
     }
 
-    fn early_media(&mut self, leg: LegId, from: LegId) -> Verdict {
-        self.early.insert(leg);
-        let rings = matches!(
-            self.legs.get(&from),
-            Some(Leg::Called {
-                answered: false,
-                ..
-            })
-        );
-        law(rings && self.is_caller(leg), || {
-            "early media go from a ringing leg to a waiting caller".to_owned()
-        })
-    }
-
     fn pick_up(&mut self, leg: LegId) -> Verdict {
         match self.legs.get_mut(&leg) {
             Some(Leg::Caller { answered, .. }) if !*answered => {
@@ -357,11 +353,8 @@ impl Laws {
                     | Leg::Summoned { answered: true, .. }
             )
         );
-        let hears = answered || self.early.contains(&leg) && self.is_caller(leg);
-        law(hears && !self.connected.contains_key(&leg), || {
-            "sounds are played to who was answered or has, or was given early media, is there and not \
-             connected"
-                .to_owned()
+        law(answered && !self.connected.contains_key(&leg), || {
+            "sounds are played to who was answered or has, is there and not connected".to_owned()
         })?;
         law(self.plays.insert(leg, play) != Some(play), || {
             "a play has a number of its own".to_owned()
