@@ -91,6 +91,16 @@ pub enum Input<'a> {
         /// What came back.
         told: pbx::Told,
     },
+    /// A mailbox holds so many messages: told of each that holds any after its account's first plan,
+    /// and whenever it changes.
+    Mailbox {
+        /// Of which account.
+        account: AccountId,
+        /// The user's internal number.
+        user: Arc<str>,
+        /// How many.
+        counts: pbx::MailboxCounts,
+    },
     /// A new plan of an account. Calls in progress keep theirs.
     Apply(Arc<Plan>),
     /// An account is no more; its calls end.
@@ -330,6 +340,14 @@ impl Engine {
                 };
                 self.work.push_back(Work::Pbx(account, input));
             }
+            Input::Mailbox {
+                account,
+                user,
+                counts,
+            } => {
+                let input = pbx::Input::Mailbox { user, counts };
+                self.work.push_back(Work::Pbx(account, input));
+            }
             Input::Apply(plan) => self.apply(now, plan),
             Input::Remove(account) => self.remove(now, account),
             Input::Originate { account, asked } => self.originate(now, account, asked),
@@ -490,7 +508,7 @@ impl Engine {
         self.faults += 1;
         self.set_wake(id, None);
         if let Some(account) = self.accounts.get_mut(&id) {
-            *account = Account::new(account.plan().clone());
+            *account = account.without_calls();
         }
         for leg in self.legs.of_account(id) {
             self.hang_up(now, leg, HangupCause::AccountFault);

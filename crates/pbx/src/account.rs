@@ -13,6 +13,7 @@ use crate::event::{Direction, HangupCause};
 use crate::floor::{AgentChange, Floor, QueueView};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::{Input, TransferTo};
+use crate::mailbox::MailboxCounts;
 use crate::origination::{Origination, Unplaced};
 use crate::plan::Plan;
 use crate::recordings::Recorded;
@@ -85,6 +86,15 @@ impl Account {
         }
     }
 
+    /// The same account without its calls, which were lost by a fault.
+    #[must_use]
+    pub fn without_calls(&self) -> Self {
+        Self {
+            floor: self.floor.without_calls(),
+            ..Self::new(Arc::clone(&self.plan))
+        }
+    }
+
     /// Takes a newer plan for calls to come; calls in progress keep theirs.
     pub fn apply(&mut self, plan: Arc<Plan>) {
         self.floor.keep(
@@ -147,6 +157,7 @@ impl Account {
                 question,
                 told,
             } => self.step(call, now, ids, |call, turn| call.told(question, told, turn)),
+            Input::Mailbox { user, counts } => self.floor.set_mailbox(user, counts),
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }
@@ -180,6 +191,11 @@ impl Account {
     pub fn queues(&self, now: Time) -> impl Iterator<Item = QueueView> + '_ {
         let queues = self.plan.queues();
         queues.map(move |queue| self.floor.view(queue.name(), queue.roster(), now))
+    }
+
+    /// How many messages the mailbox of the user with that internal number holds.
+    pub fn mailbox(&self, user: &str) -> MailboxCounts {
+        self.floor.mailbox(user)
     }
 
     /// How many calls are in progress.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use clock::Time;
 
 use crate::ids::CallId;
+use crate::mailbox::{MailboxCounts, Mailboxes};
 use agents::Agents;
 pub use agents::{AgentChange, Presence};
 use lines::Lines;
@@ -26,6 +27,7 @@ pub(crate) struct Floor {
     trunks: Tally,
     agents: Agents,
     lines: Lines,
+    mailboxes: Mailboxes,
     /// Something has changed since nobody could be offered anything.
     is_stirred: bool,
 }
@@ -41,6 +43,24 @@ impl Floor {
     /// Calls on each trunk, in and out.
     pub(crate) fn trunks(&mut self) -> &mut Tally {
         &mut self.trunks
+    }
+
+    /// How many messages the user's mailbox holds.
+    pub(crate) fn mailbox(&self, user: &str) -> MailboxCounts {
+        self.mailboxes.counts(user)
+    }
+
+    /// The user's mailbox holds so many messages from now on.
+    pub(crate) fn set_mailbox(&mut self, user: Arc<str>, counts: MailboxCounts) {
+        self.mailboxes.set(user, counts);
+    }
+
+    /// What is so whatever becomes of the calls.
+    pub(crate) fn without_calls(&self) -> Self {
+        Self {
+            mailboxes: self.mailboxes.clone(),
+            ..Self::default()
+        }
     }
 
     /// Whether nothing is going on.

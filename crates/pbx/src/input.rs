@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::HangupCause;
 use crate::floor::AgentChange;
 use crate::ids::{CallId, LegId};
+use crate::mailbox::MailboxCounts;
 use crate::origination::Origination;
 use crate::question::{QuestionId, Told};
 use crate::recording::{RecordEnd, RecordingId};
@@ -106,6 +107,14 @@ pub enum Input {
         question: QuestionId,
         /// What came back.
         told: Told,
+    },
+    /// A mailbox holds so many messages: told of each that holds any before the first call, and
+    /// whenever it changes.
+    Mailbox {
+        /// The user's internal number.
+        user: Arc<str>,
+        /// How many.
+        counts: MailboxCounts,
     },
     /// The deadline was reached.
     Wake,

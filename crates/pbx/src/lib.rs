@@ -29,6 +29,7 @@ mod floor;
 mod hash;
 mod ids;
 mod input;
+mod mailbox;
 mod network;
 mod origination;
 mod plan;
@@ -48,6 +49,7 @@ pub use event::{
 pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin, TransferTo};
+pub use mailbox::MailboxCounts;
 pub use network::Network;
 pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{

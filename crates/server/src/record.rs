@@ -5,11 +5,11 @@
 //! what phones said, digests and secrets included, so only its owner can read it.
 
 mod digest;
+mod entry;
 mod start;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,14 +18,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clock::Time;
-use engine::{Effect, Engine, Input, Load};
+use engine::{Effect, Engine, Input};
 use media::{MediaEvent, PathId, PlayId, Port};
 use pbx::draft::Draft;
 use pbx::{AccountId, CallId, QuestionId, Told};
 use serde::{Deserialize, Serialize};
-use sip::{Destination, FlowId, Source, Transport};
+use sip::{Destination, FlowId};
 
 use digest::EffectDigest;
+use entry::{Entry, transport_of};
 use start::Start;
 
 /// Inputs between two digests.
@@ -189,6 +190,7 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
             | Entry::Closed { .. }
             | Entry::Resolved { .. }
             | Entry::Told { .. }
+            | Entry::Mailbox { .. }
             | Entry::Apply { .. }
             | Entry::Remove { .. }
             | Entry::Originate { .. }
@@ -267,6 +269,11 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             question,
             told,
         } => told_of(AccountId(account), call, question, told),
+        Entry::Mailbox {
+            account,
+            user,
+            counts,
+        } => mailbox_of(AccountId(account), user, counts),
         Entry::Remove { account } => Input::Remove(AccountId(account)),
         Entry::Originate { account, asked } => Input::Originate {
             account: AccountId(account),
@@ -286,6 +293,14 @@ fn told_of(account: AccountId, call: CallId, question: QuestionId, told: Told) -
         call,
         question,
         told,
+    }
+}
+
+fn mailbox_of(account: AccountId, user: Arc<str>, counts: pbx::MailboxCounts) -> Input<'static> {
+    Input::Mailbox {
+        account,
+        user,
+        counts,
     }
 }
 
@@ -360,226 +375,4 @@ struct Line<E> {
     at: u64,
     #[serde(flatten)]
     entry: E,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum Entry {
-    Start(Start),
-    Packet {
-        source: From,
-        base64: String,
-    },
-    FlowClosed {
-        flow: u64,
-    },
-    SendFailed {
-        transport: String,
-        remote: SocketAddr,
-        flow: Option<u64>,
-    },
-    Ports {
-        ports: Vec<(u64, u16)>,
-    },
-    Silent {
-        path: u64,
-    },
-    PlayEnded {
-        path: u64,
-        play: u32,
-    },
-    Digit {
-        path: u64,
-        digit: char,
-    },
-    RecordClosed {
-        recording: media::RecordingId,
-        seconds: u32,
-        reason: media::RecordEnd,
-    },
-    Closed {
-        path: u64,
-        report: media::LegReport,
-    },
-    Resolved {
-        token: u64,
-        addresses: Vec<SocketAddr>,
-        valid_ms: u64,
-    },
-    Apply {
-        account: u32,
-        version: u64,
-        draft: serde_json::Value,
-    },
-    Told {
-        account: u32,
-        call: CallId,
-        question: QuestionId,
-        told: Told,
-    },
-    Remove {
-        account: u32,
-    },
-    Originate {
-        account: u32,
-        asked: pbx::Origination,
-    },
-    Load {
-        load: LoadName,
-    },
-    HangUpAll,
-    Wake,
-    Digest {
-        sha256: String,
-    },
-}
-
-impl Entry {
-    /// `None` for what the engine ignores, and for plans, which are written as drafts.
-    fn of(input: &Input<'_>) -> Option<Self> {
-        Some(match input {
-            Input::Packet { source, bytes } => Self::Packet {
-                source: (*source).into(),
-                base64: STANDARD.encode(bytes),
-            },
-            Input::FlowClosed(flow) => Self::FlowClosed { flow: flow.0 },
-            Input::SendFailed(to) => Self::SendFailed {
-                transport: to.transport.via_token().to_owned(),
-                remote: to.remote,
-                flow: to.flow.map(|flow| flow.0),
-            },
-            Input::Media(event) => return Self::of_media(event),
-            Input::Resolved {
-                token,
-                addresses,
-                valid,
-            } => Self::Resolved {
-                token: *token,
-                addresses: addresses.clone(),
-                valid_ms: u64::try_from(valid.as_millis()).unwrap_or(u64::MAX),
-            },
-            Input::Told {
-                account,
-                call,
-                question,
-                told,
-            } => Self::Told {
-                account: account.0,
-                call: *call,
-                question: *question,
-                told: told.clone(),
-            },
-            Input::Apply(_) => return None,
-            Input::Remove(account) => Self::Remove { account: account.0 },
-            Input::Originate { account, asked } => Self::Originate {
-                account: account.0,
-                asked: asked.clone(),
-            },
-            Input::Load(load) => Self::Load {
-                load: (*load).into(),
-            },
-            Input::HangUpAll => Self::HangUpAll,
-            Input::Wake => Self::Wake,
-        })
-    }
-
-    fn of_media(event: &MediaEvent) -> Option<Self> {
-        match event {
-            MediaEvent::Ports { ports } => {
-                let port = |port: &Port| (port.path.to_bits(), port.rtp_port);
-                Some(Self::Ports {
-                    ports: ports.iter().map(port).collect(),
-                })
-            }
-            MediaEvent::Silent { path } => Some(Self::Silent {
-                path: path.to_bits(),
-            }),
-            MediaEvent::Closed { path, report } => Some(Self::Closed {
-                path: path.to_bits(),
-                report: report.clone(),
-            }),
-            MediaEvent::PlayEnded { path, play } => Some(Self::PlayEnded {
-                path: path.to_bits(),
-                play: play.0,
-            }),
-            MediaEvent::Dtmf { path, digit, .. } => Some(Self::Digit {
-                path: path.to_bits(),
-                digit: *digit,
-            }),
-            MediaEvent::RecordClosed {
-                recording,
-                seconds,
-                reason,
-            } => Some(Self::RecordClosed {
-                recording: *recording,
-                seconds: *seconds,
-                reason: *reason,
-            }),
-            MediaEvent::FirstPacket { .. }
-            | MediaEvent::Latched { .. }
-            | MediaEvent::Rejected { .. } => None,
-        }
-    }
-}
-
-/// Where a message came from.
-#[derive(Serialize, Deserialize)]
-struct From {
-    transport: String,
-    remote: SocketAddr,
-    flow: u64,
-}
-
-impl std::convert::From<Source> for From {
-    fn from(source: Source) -> Self {
-        let transport = source.transport.via_token().to_owned();
-        Self {
-            transport,
-            remote: source.remote,
-            flow: source.flow.0,
-        }
-    }
-}
-
-impl std::convert::From<From> for Source {
-    fn from(from: From) -> Self {
-        let transport = transport_of(&from.transport);
-        Self {
-            transport,
-            remote: from.remote,
-            flow: FlowId(from.flow),
-        }
-    }
-}
-
-fn transport_of(token: &str) -> Transport {
-    Transport::from_token(token.as_bytes()).unwrap_or(Transport::Udp)
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LoadName {
-    Open,
-    Shedding,
-    Draining,
-}
-
-impl std::convert::From<Load> for LoadName {
-    fn from(load: Load) -> Self {
-        match load {
-            Load::Open => Self::Open,
-            Load::Shedding => Self::Shedding,
-            Load::Draining => Self::Draining,
-        }
-    }
-}
-
-impl std::convert::From<LoadName> for Load {
-    fn from(name: LoadName) -> Self {
-        match name {
-            LoadName::Open => Self::Open,
-            LoadName::Shedding => Self::Shedding,
-            LoadName::Draining => Self::Draining,
-        }
-    }
 }

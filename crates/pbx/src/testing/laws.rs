@@ -121,6 +121,7 @@ impl Laws {
             | Input::Originate(_)
             | Input::Transfer { .. }
             | Input::Told { .. }
+            | Input::Mailbox { .. }
             | Input::Ringing { .. }
             | Input::Progress { .. }
             | Input::Digit { .. }

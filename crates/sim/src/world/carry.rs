@@ -69,6 +69,7 @@ impl RecordedInput {
             | Input::Remove(_)
             | Input::Originate { .. }
             | Input::Told { .. }
+            | Input::Mailbox { .. }
             | Input::Load(_)
             | Input::HangUpAll => None,
         }
