@@ -61,5 +61,5 @@ pub use recording::{
     Discarded, Finished, LEAST_MESSAGE_SECONDS, MailOutcome, Purpose, RecordEnd, RecordLimits,
     RecordingId, Voice,
 };
-pub use sound::{ANNOUNCEMENTS, MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone};
+pub use sound::{ANNOUNCEMENTS, MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone, is_sound_name};
 pub use trigger::Trigger;

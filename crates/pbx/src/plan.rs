@@ -19,6 +19,7 @@ use crate::ids::AccountId;
 use crate::network::Network;
 use crate::number::{E164, Numbering};
 use crate::objects::{AnyObject, Exit, Queue};
+use crate::sound::Sound;
 use crate::trigger::Trigger;
 
 /// Position of a user in its plan.
@@ -67,6 +68,10 @@ pub struct Plan {
     pub webhooks: Vec<Endpoint>,
     /// Addresses that objects of the flows call, each with its path in the document.
     pub object_urls: Vec<(String, Arc<str>)>,
+    /// Sounds of the account's own that are played, each with its path in the document.
+    pub sounds: Vec<(String, Arc<str>)>,
+    /// The account's own music on hold.
+    pub music: Option<Sound>,
     /// API keys.
     pub api_keys: Vec<ApiKey>,
     /// Addresses the API may be used from.

@@ -28,6 +28,8 @@ impl PlayId {
 pub enum Sound {
     /// A spoken prompt, by its id.
     Prompt(Arc<str>),
+    /// A sound of the account's own, by its name.
+    File(Arc<str>),
     /// A number, spoken as one.
     Number(u32),
     /// Digits, spoken one by one.
@@ -43,6 +45,28 @@ pub enum Sound {
     Music,
     /// A tone, as the account's country has it.
     Tone(Tone),
+}
+
+/// Stands before the name of a sound of the account's own where a document says what is heard.
+pub(crate) const FILE_PREFIX: &str = "file:";
+
+/// The longest name of a sound.
+const MAX_NAME_CHARS: usize = 64;
+
+/// Whether a sound of an account may be called so.
+pub fn is_sound_name(name: &str) -> bool {
+    let is_name_char = |char: char| matches!(char, 'a'..='z' | '0'..='9' | '-' | '_');
+    (1..=MAX_NAME_CHARS).contains(&name.len()) && name.chars().all(is_name_char)
+}
+
+impl Sound {
+    /// What a document means by a word: a sound of the account's own, or a prompt.
+    pub(crate) fn written(word: &str) -> Self {
+        match word.strip_prefix(FILE_PREFIX) {
+            Some(name) => Self::File(name.into()),
+            None => Self::Prompt(word.into()),
+        }
+    }
 }
 
 /// A tone that tells the caller something.

@@ -1,6 +1,8 @@
 //! The one door to accounts: a socket in the data folder while the server runs, else the store itself
 //! under the same lock. The command line and, later, the portal go through it.
 
+mod sounds;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,9 @@ use std::time::Duration;
 use anyhow::Context;
 use pbx::draft::Secrets;
 use serde::{Deserialize, Serialize};
+use sounds::Handed;
 use store::{AccountDocument, Reader, Writer};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
 use crate::accounts::{self, Accounts};
@@ -22,6 +25,7 @@ use crate::inbox::Sender;
 use crate::ledger::Ledger;
 use crate::recordings::link;
 use crate::settings::Settings;
+use crate::sounds::{Library, Use};
 use crate::{account, hooks};
 
 /// The longest request or answer, in bytes.
@@ -44,6 +48,29 @@ pub enum Request {
         account: String,
         /// Whether secrets come out as they are.
         with_secrets: bool,
+    },
+    /// Keep a sound of an account; the file follows the request.
+    AddSound {
+        /// The account's name.
+        account: String,
+        /// What the sound is called.
+        name: String,
+        /// What it is for.
+        purpose: Use,
+        /// Bytes of the file.
+        bytes: usize,
+    },
+    /// Remove a sound of an account.
+    RemoveSound {
+        /// The account's name.
+        account: String,
+        /// What the sound is called.
+        name: String,
+    },
+    /// Show the sounds of an account, and what plays them.
+    ListSounds {
+        /// The account's name.
+        account: String,
     },
     /// Let a link to a recording lead nowhere any more.
     Revoke {
@@ -78,7 +105,9 @@ pub struct Door {
     pub clock: Clock,
     /// The beginning of links to recordings.
     pub base_url: String,
-    /// Documents are applied one after the other.
+    /// The accounts' own sounds.
+    pub library: Library,
+    /// Documents are applied, and sounds handed in, one after the other.
     pub turn: tokio::sync::Mutex<()>,
 }
 
@@ -122,15 +151,9 @@ pub async fn serve(listener: UnixListener, door: Arc<Door>) {
 
 async fn answer(stream: tokio::net::UnixStream, door: &Door) {
     let (reading, mut writing) = stream.into_split();
-    let mut line = String::new();
-    let read = tokio::io::BufReader::new(reading.take(MAX_LINE_BYTES))
-        .read_line(&mut line)
-        .await;
-    let reply = match read
-        .map_err(anyhow::Error::from)
-        .and_then(|_| Ok(serde_json::from_str(&line)?))
-    {
-        Ok(request) => door.serve(request).await,
+    let reading = tokio::io::BufReader::new(reading);
+    let reply = match read_request(reading).await {
+        Ok((request, file)) => door.serve(request, file).await,
         Err(error) => Reply::Failed(format!("the request cannot be read: {error}")),
     };
     let mut text = serde_json::to_string(&reply).unwrap_or_default();
@@ -140,14 +163,49 @@ async fn answer(stream: tokio::net::UnixStream, door: &Door) {
     }
 }
 
+/// What is asked, and the file that follows it.
+async fn read_request(
+    mut reading: impl AsyncBufRead + Unpin,
+) -> anyhow::Result<(Request, Vec<u8>)> {
+    let mut line = String::new();
+    (&mut reading)
+        .take(MAX_LINE_BYTES)
+        .read_line(&mut line)
+        .await?;
+    let request: Request = serde_json::from_str(&line)?;
+    let mut file = Vec::new();
+    if let Request::AddSound { purpose, bytes, .. } = &request {
+        anyhow::ensure!(*bytes <= purpose.limits().bytes, "the file is too large");
+        reading.take(*bytes as u64).read_to_end(&mut file).await?;
+        anyhow::ensure!(file.len() == *bytes, "the file is not whole");
+    }
+    Ok((request, file))
+}
+
 impl Door {
-    async fn serve(&self, request: Request) -> Reply {
+    async fn serve(&self, request: Request, file: Vec<u8>) -> Reply {
         let done = match request {
             Request::Apply { document } => self.apply_document(&document).await,
             Request::Export {
                 account,
                 with_secrets,
             } => self.export(&account, secrets(with_secrets)),
+            Request::AddSound {
+                account,
+                name,
+                purpose,
+                ..
+            } => {
+                let handed = Handed {
+                    account,
+                    name,
+                    purpose,
+                    file,
+                };
+                self.add_sound(handed).await
+            }
+            Request::RemoveSound { account, name } => self.remove_sound(&account, &name).await,
+            Request::ListSounds { account } => self.list_sounds(&account),
             Request::Revoke { link } => self.revoke(&link).await,
         };
         done.map_or_else(|error| Reply::Failed(format!("{error:#}")), Reply::Done)
@@ -167,6 +225,7 @@ impl Door {
             .save_account(name, sealed, self.clock.now())
             .await?;
         let account = self.accounts.open(&saved)?;
+        let silent = sounds::complaints(document, &account.plan, &self.reader, saved.account)?;
         self.live.apply(Arc::clone(&account.plan));
         let message = Message::Apply {
             draft: account.draft,
@@ -178,7 +237,7 @@ impl Door {
             );
         }
         Ok(format!(
-            "{}applied `{}` as version {}",
+            "{}{silent}applied `{}` as version {}",
             checked.warnings, saved.name, saved.version
         ))
     }
@@ -192,25 +251,31 @@ impl Door {
     }
 
     fn export(&self, name: &str, secrets: Secrets) -> anyhow::Result<String> {
-        export(&self.accounts, &self.reader.accounts()?, name, secrets)
+        export(&self.accounts, &self.reader, name, secrets)
     }
 }
 
 /// Asks the running server, or does it here when none runs.
 pub fn ask(settings: &Settings, request: &Request) -> anyhow::Result<String> {
+    ask_with(settings, request, Vec::new())
+}
+
+/// Asks for something about a file, which goes with the request.
+pub fn ask_with(settings: &Settings, request: &Request, file: Vec<u8>) -> anyhow::Result<String> {
     match UnixStream::connect(socket_path(&settings.data_dir)) {
-        Ok(stream) => ask_server(stream, request),
-        Err(_) => do_it_here(settings, request),
+        Ok(stream) => ask_server(stream, request, &file),
+        Err(_) => do_it_here(settings, request, file),
     }
 }
 
-fn ask_server(mut stream: UnixStream, request: &Request) -> anyhow::Result<String> {
+fn ask_server(mut stream: UnixStream, request: &Request, file: &[u8]) -> anyhow::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_string(request)?;
     line.push('\n');
     stream
         .write_all(line.as_bytes())
+        .and_then(|()| stream.write_all(file))
         .context("the running server does not listen")?;
     let mut reply = String::new();
     BufReader::new(stream.take(MAX_LINE_BYTES))
@@ -234,12 +299,13 @@ fn revoked(base_url: &str, token: &str) -> String {
     format!("the link leads nowhere any more; the recording is now at {link}")
 }
 
-fn do_it_here(settings: &Settings, request: &Request) -> anyhow::Result<String> {
+fn do_it_here(settings: &Settings, request: &Request, file: Vec<u8>) -> anyhow::Result<String> {
     prepare_data_dir(&settings.data_dir)?;
     let database = database_path(&settings.data_dir);
     let mut writer = Writer::open(&database)?;
     let reader = Reader::open(&database, 1)?;
     let accounts = open_accounts(settings)?;
+    let library = Library::of(&settings.data_dir);
     let stored = reader.accounts()?;
     match request {
         Request::Revoke { link } => {
@@ -252,7 +318,27 @@ fn do_it_here(settings: &Settings, request: &Request) -> anyhow::Result<String> 
         Request::Export {
             account,
             with_secrets,
-        } => export(&accounts, &stored, account, secrets(*with_secrets)),
+        } => export(&accounts, &reader, account, secrets(*with_secrets)),
+        Request::AddSound {
+            account,
+            name,
+            purpose,
+            ..
+        } => {
+            let handed = Handed {
+                account: account.clone(),
+                name: name.clone(),
+                purpose: *purpose,
+                file,
+            };
+            sounds::add_here(&handed, (&library, &accounts), (&reader, &mut writer))
+        }
+        Request::RemoveSound { account, name } => sounds::remove_here(
+            (account, name),
+            (&library, &accounts),
+            (&reader, &mut writer),
+        ),
+        Request::ListSounds { account } => sounds::list(account, &accounts, &reader),
         Request::Apply { document } => {
             let plans = stored.iter().map(|stored| Ok(accounts.open(stored)?.plan));
             let directory = Directory::new(plans.collect::<anyhow::Result<Vec<_>>>()?);
@@ -260,9 +346,10 @@ fn do_it_here(settings: &Settings, request: &Request) -> anyhow::Result<String> 
             let checked = accounts.check(document, before.as_ref(), &directory)?;
             let (name, sealed) = accounts.seal(&checked)?;
             let saved = writer.save_account(&name, &sealed, Clock::start().now())?;
-            accounts.open(&saved)?;
+            let plan = accounts.open(&saved)?.plan;
+            let silent = sounds::complaints(document, &plan, &reader, saved.account)?;
             Ok(format!(
-                "{}stored `{}` as version {}",
+                "{}{silent}stored `{}` as version {}",
                 checked.warnings, saved.name, saved.version
             ))
         }
@@ -295,18 +382,25 @@ pub fn open_accounts(settings: &Settings) -> anyhow::Result<Accounts> {
 
 fn export(
     accounts: &Accounts,
-    stored: &[AccountDocument],
+    reader: &Reader,
     name: &str,
     secrets: Secrets,
 ) -> anyhow::Result<String> {
-    let document = find(stored, name).ok_or_else(|| {
+    let document = find_account(&reader.accounts()?, name)?;
+    let text = accounts.export(&document, secrets)?;
+    let plan = accounts.open(&document)?.plan;
+    let sounds = sounds::comments(&plan, &reader.sounds(document.account)?);
+    Ok(format!("{text}{sounds}"))
+}
+
+fn find_account(stored: &[AccountDocument], name: &str) -> anyhow::Result<AccountDocument> {
+    find(stored, name).ok_or_else(|| {
         let names: Vec<_> = stored.iter().map(|stored| stored.name.as_str()).collect();
         anyhow::anyhow!(
             "there is no account `{name}`; there is: {}",
             names.join(", ")
         )
-    })?;
-    accounts.export(&document, secrets)
+    })
 }
 
 fn find(stored: &[AccountDocument], name: &str) -> Option<AccountDocument> {

@@ -32,7 +32,7 @@ use crate::net::tcp::Streams;
 use crate::net::udp::{Batch, UdpPort};
 use crate::record::Recorder;
 use crate::rtp::Rtp;
-use crate::sounds::Sounds;
+use crate::sounds::{Library, Sounds};
 
 /// How many messages from other threads may wait. Beyond it a stream is closed and a new call has
 /// to be tried again.
@@ -60,6 +60,8 @@ pub struct Parts {
     pub asker: Asker,
     /// Where questions to it wait.
     pub runtime: tokio::runtime::Handle,
+    /// The accounts' own sounds.
+    pub library: Library,
     /// Where inputs are written down, if they are.
     pub recorder: Option<Recorder>,
 }
@@ -153,7 +155,7 @@ impl Loop {
             runtime: parts.runtime,
             messages: parts.inbox.sender(),
             recorder: parts.recorder,
-            sounds: Sounds::start()?,
+            sounds: Sounds::start(parts.library)?,
             gauges,
             datagrams: Vec::new(),
             commands: Vec::new(),
@@ -303,6 +305,7 @@ impl Loop {
                     );
                 }
                 Message::Apply { draft, plan } => self.core.apply(now, &draft, plan),
+                Message::SoundsChanged(account) => self.core.sounds.forget(account),
                 Message::Remove(account) => self.core.step(now, Input::Remove(account)),
                 Message::Originate(asked) => self.core.originate(now, asked),
                 Message::Stop { drain } => {

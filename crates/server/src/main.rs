@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use switchhook::control::{self, Request};
+use switchhook::sounds::Use;
 use switchhook::{demo, record, serve, settings};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -67,6 +68,37 @@ enum AccountCommand {
         #[arg(long)]
         with_secrets: bool,
     },
+    /// Sounds of an account's own: greetings, announcements, music.
+    #[command(subcommand)]
+    Sound(SoundCommand),
+}
+
+#[derive(Subcommand)]
+enum SoundCommand {
+    /// Keep a sound file of any usual kind: `file:NAME` plays it from the next call on.
+    Add {
+        /// The account's name.
+        account: String,
+        /// What it is called in the document, such as `welcome`.
+        name: String,
+        /// The file: MP3, WAV, M4A, Ogg or FLAC.
+        file: PathBuf,
+        /// It is music: softer than speech, and longer.
+        #[arg(long)]
+        music: bool,
+    },
+    /// List an account's sounds, and what plays them.
+    List {
+        /// The account's name.
+        account: String,
+    },
+    /// Remove a sound that nothing plays.
+    Remove {
+        /// The account's name.
+        account: String,
+        /// What it is called.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -113,12 +145,40 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
                 with_secrets,
             },
         )?),
+        Command::Account(AccountCommand::Sound(command)) => sound(&load()?, command),
         Command::Recording(RecordingCommand::Revoke { link }) => {
             print(&control::ask(&load()?, &Request::Revoke { link })?)
         }
         Command::Config => print(settings::EXAMPLE),
         Command::Replay { file, effects } => replay(&file, effects),
     }
+}
+
+fn sound(settings: &settings::Settings, command: SoundCommand) -> anyhow::Result<()> {
+    let (request, file) = match command {
+        SoundCommand::Add {
+            account,
+            name,
+            file,
+            music,
+        } => {
+            let bytes =
+                std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let purpose = if music { Use::Music } else { Use::Speech };
+            let request = Request::AddSound {
+                account,
+                name,
+                purpose,
+                bytes: bytes.len(),
+            };
+            (request, bytes)
+        }
+        SoundCommand::List { account } => (Request::ListSounds { account }, Vec::new()),
+        SoundCommand::Remove { account, name } => {
+            (Request::RemoveSound { account, name }, Vec::new())
+        }
+    };
+    print(&control::ask_with(settings, &request, file)?)
 }
 
 fn serve_until_told(settings: &settings::Settings) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ mod delivery;
 mod error;
 mod query;
 mod recording;
+mod sound;
 mod sqlite;
 
 pub use account::AccountDocument;
@@ -26,4 +27,5 @@ pub use delivery::{
 pub use error::StoreError;
 pub use query::{CallQuery, MAX_PAGE_ROWS, Order, Page, Position};
 pub use recording::{Recording, RecordingState, RecordingWrite};
+pub use sound::{SoundRow, SoundWrite};
 pub use sqlite::{Reader, Writer};

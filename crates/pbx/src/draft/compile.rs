@@ -16,8 +16,10 @@ use crate::codes::{CODES, Code, Feature};
 use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
 use crate::number::{E164, Numbering};
+use crate::objects::sound_complaint;
 use crate::objects::{AgentCode, AnyObject, Outbound, RingUser};
 use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Plan, User, UserIndex};
+use crate::sound::Sound;
 
 /// Who applies a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub(crate) struct Compiler<'a> {
     pub(super) shown: Vec<(String, E164)>,
     /// Addresses that objects call, each with its path.
     pub(super) urls: Vec<(String, Arc<str>)>,
+    /// Sounds of the account's own that are played, each with its path.
+    pub(super) sounds: Vec<(String, Arc<str>)>,
     /// Names of queues and ring groups, each with the path of its object.
     pub(super) groups: BTreeMap<GroupRef, String>,
     pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
@@ -78,6 +82,7 @@ impl Draft {
         compiler.caller_ids();
         let webhooks = compiler.webhooks();
         let (api_keys, allowed_ips) = compiler.api();
+        let music = compiler.music();
         let mut problems = std::mem::take(&mut compiler.problems);
         problems.sort();
         if problems
@@ -101,6 +106,8 @@ impl Draft {
             trunks,
             webhooks,
             object_urls: compiler.urls,
+            sounds: compiler.sounds,
+            music,
             api_keys,
             allowed_ips,
             warnings: problems,
@@ -138,6 +145,7 @@ impl<'a> Compiler<'a> {
             object_place: String::new(),
             shown: Vec::new(),
             urls: Vec::new(),
+            sounds: Vec::new(),
             groups: BTreeMap::new(),
             claimed: BTreeMap::new(),
         }
@@ -213,6 +221,18 @@ impl<'a> Compiler<'a> {
                 "must be a mail address, such as pbx@acme.example.com, or a name and an address \
                  in angle brackets, such as Acme <pbx@acme.example.com>",
             );
+        }
+    }
+
+    /// The account's own music on hold.
+    fn music(&mut self) -> Option<Sound> {
+        let word = self.draft.music.as_deref()?;
+        match sound_complaint(&word.into(), &[]) {
+            Some(complaint) => {
+                self.error("music", complaint);
+                None
+            }
+            None => Some(self.sound_at("music".to_owned(), word)),
         }
     }
 
@@ -319,6 +339,20 @@ impl Compiler<'_> {
         let (index, _) = self.user(setting, number)?;
         let user = self.users.get(index.0)?;
         Some((user.who.clone(), user.voicemail_emails.clone()))
+    }
+
+    /// What a setting has played.
+    pub(crate) fn sound(&mut self, setting: &str, word: &str) -> Sound {
+        let path = self.path_of(setting);
+        self.sound_at(path, word)
+    }
+
+    fn sound_at(&mut self, path: String, word: &str) -> Sound {
+        let sound = Sound::written(word);
+        if let Sound::File(name) = &sound {
+            self.sounds.push((path, Arc::clone(name)));
+        }
+        sound
     }
 
     /// What people call the object that is being compiled.

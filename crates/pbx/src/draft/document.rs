@@ -43,6 +43,9 @@ pub struct Draft {
     /// Call flows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<Flow>,
+    /// What callers on hold and in queues hear: `file:` and the name of a sound; absent: our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub music: Option<String>,
     /// Mails with voicemail and recordings.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mail: Mail,

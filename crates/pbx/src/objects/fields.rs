@@ -10,6 +10,7 @@ use super::{MAX_AGENTS, MAX_GROUPS, MAX_MEMBERS, MAX_RULES, Object};
 use crate::draft::{
     MAX_EMAILS, headers_complaint, is_email, is_word, nearest, token_complaint, url_complaint,
 };
+use crate::sound::{FILE_PREFIX, is_sound_name};
 
 /// Of an international number (ITU-T E.164).
 const MAX_NUMBER_DIGITS: usize = 15;
@@ -55,6 +56,8 @@ pub enum Shape {
     },
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these prompts, or `file:` and the name of a sound of the account's own.
+    Sound(&'static [&'static str]),
     /// The internal number of a user.
     User,
     /// A telephone number.
@@ -107,6 +110,7 @@ impl Shape {
                 let known = value.as_str().is_some_and(|word| words.contains(&word));
                 (!known).then(|| format!("must be one of: {}", words.join(", ")))
             }
+            Self::Sound(prompts) => sound_complaint(value, prompts),
             Self::User => (!value.is_string())
                 .then(|| "must be a user's internal number in quotes, such as \"1010\"".to_owned()),
             Self::Number => (!value.is_string())
@@ -174,6 +178,7 @@ impl Shape {
             }
             Self::Whole { .. }
             | Self::Choice(_)
+            | Self::Sound(_)
             | Self::User
             | Self::Users
             | Self::Number
@@ -206,6 +211,7 @@ impl Shape {
             }
             Self::Whole { .. }
             | Self::Choice(_)
+            | Self::Sound(_)
             | Self::User
             | Self::Users
             | Self::Number
@@ -233,6 +239,23 @@ pub(crate) fn own_exits<'a>(
         .filter_map(|field| Some((field.shape, settings.get(field.name)?)))
         .flat_map(|(shape, value)| shape.exits(value))
         .collect()
+}
+
+pub(crate) fn sound_complaint(value: &Value, prompts: &[&str]) -> Option<String> {
+    let fits = value.as_str().is_some_and(|word| {
+        let file = word.strip_prefix(FILE_PREFIX);
+        file.map_or_else(|| prompts.contains(&word), is_sound_name)
+    });
+    let known = match prompts {
+        [] => String::new(),
+        prompts => format!("one of: {}; or ", prompts.join(", ")),
+    };
+    (!fits).then(|| {
+        format!(
+            "must be {known}{FILE_PREFIX} and the name of a sound of your own, which has only the \
+             characters a-z, 0-9, `-` and `_`"
+        )
+    })
 }
 
 fn text_complaint(value: &Value, most: u32) -> Option<String> {

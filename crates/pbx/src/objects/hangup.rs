@@ -1,7 +1,5 @@
 //! Ends the call, with last words or without.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use super::play_audio::LONGEST_PLAY;
@@ -15,7 +13,7 @@ use crate::sound::{ANNOUNCEMENTS, PlayId, Sound, Times};
 #[derive(Debug)]
 pub(crate) struct HangUp {
     cause: HangupCause,
-    words: Option<Arc<str>>,
+    words: Option<Sound>,
 }
 
 /// As the document has them.
@@ -88,7 +86,7 @@ impl Object for HangUp {
                 name: "sound",
                 title: "Announcement",
                 help: "what the caller hears before the end; nothing when absent",
-                shape: Shape::Choice(ANNOUNCEMENTS),
+                shape: Shape::Sound(ANNOUNCEMENTS),
                 need: Need::Optional,
             },
         ],
@@ -98,18 +96,18 @@ impl Object for HangUp {
     type Settings = Settings;
     type State = State;
 
-    fn compile(settings: Settings, _compiler: &mut Compiler<'_>) -> Option<Self> {
+    fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
         Some(Self {
             cause: settings.cause.into(),
-            words: settings.sound.map(Arc::from),
+            words: settings.sound.map(|sound| compiler.sound("sound", &sound)),
         })
     }
 
     fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
         match (&*state, moment, &self.words) {
             (State::Outside, Moment::Entered, Some(words)) => {
-                let words = Sound::Prompt(Arc::clone(words));
-                *state = State::Listening(cx.play(vec![words], Times::Once));
+                let words = vec![words.clone()];
+                *state = State::Listening(cx.play(words, Times::Once));
                 cx.wake_in(LONGEST_PLAY);
                 Step::Stay
             }

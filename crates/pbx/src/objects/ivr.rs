@@ -1,6 +1,5 @@
 //! Digital receptionist: plays a prompt and lets the caller choose with a key.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -20,7 +19,7 @@ const DEFAULT_KEY_SECONDS: u32 = 3;
 /// Lets the caller choose.
 #[derive(Debug)]
 pub(crate) struct Ivr {
-    prompt: Arc<str>,
+    prompt: Sound,
     wait: Duration,
     repeats: u32,
     direct_dial: DirectDial,
@@ -121,7 +120,7 @@ impl Object for Ivr {
                 name: "prompt",
                 title: "Prompt",
                 help: "what the caller hears",
-                shape: Shape::Choice(ANNOUNCEMENTS),
+                shape: Shape::Sound(ANNOUNCEMENTS),
                 need: Need::Required,
             },
             Field {
@@ -175,10 +174,10 @@ impl Object for Ivr {
     type Settings = Settings;
     type State = State;
 
-    fn compile(settings: Settings, _compiler: &mut Compiler<'_>) -> Option<Self> {
+    fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
         let wait_seconds = settings.wait_seconds.unwrap_or(DEFAULT_WAIT_SECONDS);
         Some(Self {
-            prompt: settings.prompt.into(),
+            prompt: compiler.sound("prompt", &settings.prompt),
             wait: Duration::from_secs(wait_seconds.into()),
             repeats: settings.repeats.unwrap_or(DEFAULT_REPEATS),
             direct_dial: settings.direct_dial,
@@ -232,7 +231,7 @@ impl Ivr {
             Miss::Invalid => "ivr-invalid",
             Miss::NoInput => "ivr-no-input",
         });
-        let prompt = Sound::Prompt(Arc::clone(&self.prompt));
+        let prompt = self.prompt.clone();
         let why = why.map(|why| Sound::Prompt(why.into()));
         cx.play(why.into_iter().chain([prompt]).collect(), Times::Once);
         // Until the end of the prompt is told; a key is waited for from then on.

@@ -30,7 +30,7 @@ use crate::event::HangupCause;
 
 pub(crate) use agent_code::AgentCode;
 pub use fields::{Field, Need, Shape};
-pub(crate) use fields::{complaints, own_exits};
+pub(crate) use fields::{complaints, own_exits, sound_complaint};
 pub(crate) use outbound::Outbound;
 use queue::MAX_AGENTS;
 pub(crate) use queue::Queue;

@@ -1,6 +1,5 @@
 //! Plays an announcement to the caller, then the call goes on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -17,7 +16,7 @@ pub(crate) const LONGEST_PLAY: Duration = Duration::from_mins(10);
 /// Plays an announcement.
 #[derive(Debug)]
 pub(crate) struct PlayAudio {
-    sound: Arc<str>,
+    sound: Sound,
     keys: Keys,
 }
 
@@ -60,7 +59,7 @@ impl Object for PlayAudio {
                 name: "sound",
                 title: "Announcement",
                 help: "what the caller hears",
-                shape: Shape::Choice(ANNOUNCEMENTS),
+                shape: Shape::Sound(ANNOUNCEMENTS),
                 need: Need::Required,
             },
             Field {
@@ -82,9 +81,9 @@ impl Object for PlayAudio {
     type Settings = Settings;
     type State = State;
 
-    fn compile(settings: Settings, _compiler: &mut Compiler<'_>) -> Option<Self> {
+    fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
         Some(Self {
-            sound: settings.sound.into(),
+            sound: compiler.sound("sound", &settings.sound),
             keys: settings.keys,
         })
     }
@@ -92,8 +91,8 @@ impl Object for PlayAudio {
     fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
         match (&*state, moment) {
             (State::Outside, Moment::Entered) => {
-                let sound = Sound::Prompt(Arc::clone(&self.sound));
-                *state = State::Listening(cx.play(vec![sound], Times::Once));
+                let sound = vec![self.sound.clone()];
+                *state = State::Listening(cx.play(sound, Times::Once));
                 cx.wake_in(LONGEST_PLAY);
                 Step::Stay
             }

@@ -17,6 +17,7 @@ use crate::event::{Fact, GroupKind, GroupRef, HangupCause, UserRef};
 use crate::floor::{Comer, Offer, Place, Roster, Spot, Strategy};
 use crate::input::Failure;
 use crate::plan::UserIndex;
+use crate::sound::Sound;
 use hearing::{Announce, Hearing, News, Program};
 
 /// Agents of one queue.
@@ -81,6 +82,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     reminder_seconds: Option<u32>,
     #[serde(default)]
+    music: Option<String>,
+    #[serde(default)]
     exit_key: Option<char>,
 }
 
@@ -131,6 +134,8 @@ impl Object for Queue {
         };
         let seconds =
             |chosen: Option<u32>, usual: u32| Duration::from_secs(chosen.unwrap_or(usual).into());
+        let mut optional =
+            |setting, word: Option<&str>| word.map(|word| compiler.sound(setting, word));
         let max_callers = settings.max_callers.unwrap_or(DEFAULT_MAX_CALLERS);
         Some(Self {
             group,
@@ -145,8 +150,9 @@ impl Object for Queue {
             program: Program {
                 announce: settings.announce,
                 announce_every: seconds(settings.announce_seconds, DEFAULT_ANNOUNCE_SECONDS),
-                reminder: settings.reminder.map(Into::into),
+                reminder: optional("reminder", settings.reminder.as_deref()),
                 reminder_every: seconds(settings.reminder_seconds, DEFAULT_REMINDER_SECONDS),
+                music: optional("music", settings.music.as_deref()).unwrap_or(Sound::Music),
             },
             exit_key: settings.exit_key,
         })
@@ -174,7 +180,7 @@ impl Object for Queue {
             }
             (State::Waiting(wait), Moment::Woken) => self.woken(wait, cx),
             (State::Waiting(wait), Moment::Played { play }) => {
-                wait.hearing.played(play, cx);
+                wait.hearing.played(play, &self.program, cx);
                 wait.sleep(cx)
             }
             (State::Waiting(_), Moment::Digit(digit)) if self.exit_by(digit, cx) => {

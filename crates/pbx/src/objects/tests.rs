@@ -14,6 +14,7 @@ fn sample(shape: Shape) -> Value {
     match shape {
         Shape::Whole { least, .. } => json!(least),
         Shape::Choice(words) => json!(words.first()),
+        Shape::Sound(_) => json!("file:welcome"),
         Shape::User => json!("1011"),
         Shape::Number => json!("+61298765432"),
         Shape::Users => json!(["1011"]),

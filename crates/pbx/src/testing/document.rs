@@ -219,6 +219,10 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
     match shape {
         Shape::Whole { least, most } => json!(random.between(least, most.min(least + 60))),
         Shape::Choice(words) => json!(random.pick(words)),
+        Shape::Sound(prompts) if random.percent(70) && !prompts.is_empty() => {
+            json!(random.pick(prompts))
+        }
+        Shape::Sound(_) => json!("file:welcome"),
         Shape::User => json!(format!(
             "10{:02}",
             random.between(0, users.saturating_sub(1))

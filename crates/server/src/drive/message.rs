@@ -53,6 +53,8 @@ pub enum Message {
         /// What it means.
         plan: Arc<pbx::Plan>,
     },
+    /// Sounds of an account have changed.
+    SoundsChanged(AccountId),
     /// An account is no more.
     Remove(AccountId),
     /// A program asks for a call.

@@ -271,6 +271,9 @@ impl Keeper {
                 token,
                 reply,
             } => drop(reply.send(self.writer.renew_link(recording, &token))),
+            Order::WriteSound { write, reply } => {
+                drop(reply.send(self.writer.write_sound(&write)));
+            }
             // Who asked knows that what it pushed before is committed.
             Order::Settle { reply } => drop(reply.send(Ok(()))),
             Order::Erase { what, limit, reply } => {

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 
 use clock::Time;
 use pbx::{AccountId, Event};
-use store::{AccountDocument, AttemptResult, Erase, Part, Reader, StoreError, Writer};
+use store::{AccountDocument, AttemptResult, Erase, Part, Reader, SoundWrite, StoreError, Writer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::account::Seal;
@@ -159,6 +159,11 @@ impl Ledger {
             reply,
         };
         self.order(order).await
+    }
+
+    /// Keeps or forgets a sound of an account; `false`: there was none to forget.
+    pub async fn write_sound(&self, write: SoundWrite) -> Result<bool, OrderError> {
+        self.order(|reply| Order::WriteSound { write, reply }).await
     }
 
     /// Gives a recording another link; `false`: there is none that is kept.

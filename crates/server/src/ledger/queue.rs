@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clock::Time;
 use pbx::{AccountId, Event, Fact, RecordingId, Trigger};
-use store::{AccountDocument, AttemptResult, Erase, Part, StoreError};
+use store::{AccountDocument, AttemptResult, Erase, Part, SoundWrite, StoreError};
 use tokio::sync::oneshot;
 
 use crate::hooks::lanes::EndpointKey;
@@ -33,6 +33,10 @@ pub(super) enum Order {
     RenewLink {
         recording: RecordingId,
         token: Arc<str>,
+        reply: oneshot::Sender<Result<bool, StoreError>>,
+    },
+    WriteSound {
+        write: SoundWrite,
         reply: oneshot::Sender<Result<bool, StoreError>>,
     },
     Settle {

@@ -25,6 +25,7 @@ mod recordings;
 mod registration;
 mod replay;
 mod ring_group;
+mod sounds;
 mod streams;
 mod transfer;
 mod waiting;

@@ -15,6 +15,7 @@ mod outbox;
 mod page;
 mod reader;
 mod recordings;
+mod sounds;
 mod subjects;
 mod table;
 mod value;

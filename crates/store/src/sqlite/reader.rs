@@ -8,12 +8,13 @@ use pbx::{AccountId, GroupKind, RecordingId};
 use rusqlite::Connection;
 
 use super::calls::USER_CALLS;
-use super::{accounts, connect, groups, outbox, page, recordings};
+use super::{accounts, connect, groups, outbox, page, recordings, sounds};
 use crate::account::AccountDocument;
 use crate::delivery::{Backlog, DeliveryQuery, DeliveryRecord, Part, Pending};
 use crate::error::StoreError;
 use crate::query::{CallQuery, Page};
 use crate::recording::Recording;
+use crate::sound::SoundRow;
 
 /// Reads what is committed. Clones share their connections; a call blocks while all are in use.
 #[derive(Clone, Debug)]
@@ -80,6 +81,11 @@ impl Reader {
     /// The recording that a link ends in, if its audio is kept.
     pub fn recording_of_token(&self, token: &str) -> Result<Option<RecordingId>, StoreError> {
         self.read(|connection| recordings::of_token(connection, token))
+    }
+
+    /// The sounds of an account, by name.
+    pub fn sounds(&self, account: AccountId) -> Result<Vec<SoundRow>, StoreError> {
+        self.read(|connection| sounds::of_account(connection, account))
     }
 
     /// Endpoints that have deliveries to be made, for the start.

@@ -8,11 +8,12 @@ use pbx::{CallId, Event, RecordingId};
 use rusqlite::Connection;
 
 use super::subjects::Subjects;
-use super::{accounts, calls, connect, erase, events, groups, migrate, outbox, recordings};
+use super::{accounts, calls, connect, erase, events, groups, migrate, outbox, recordings, sounds};
 use crate::account::AccountDocument;
 use crate::batch::{Batch, Durability, Erase};
 use crate::delivery::DeliveryId;
 use crate::error::StoreError;
+use crate::sound::SoundWrite;
 
 /// The one that writes: a single thread owns it. Blocking.
 #[derive(Debug)]
@@ -90,6 +91,12 @@ impl Writer {
     ) -> Result<AccountDocument, StoreError> {
         self.reach(Durability::Power)?;
         self.transaction(|connection, _| accounts::save(connection, name, document, at))
+    }
+
+    /// Keeps or forgets a sound of an account. `false`: there was none to forget.
+    pub fn write_sound(&mut self, write: &SoundWrite) -> Result<bool, StoreError> {
+        self.reach(Durability::Power)?;
+        self.transaction(|connection, _| sounds::write(connection, write))
     }
 
     /// Gives a recording another link, so that the one of before leads nowhere. `false`: there is none
@@ -219,7 +226,7 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: 5,
+                    known: 6,
                     ..
                 }
             ),

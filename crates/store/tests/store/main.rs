@@ -8,7 +8,7 @@ mod suite;
 use std::path::Path;
 
 use store::{Reader, Writer};
-use suite::{accounts, erasure, events, outbox, paging, recordings, stays};
+use suite::{accounts, erasure, events, outbox, paging, recordings, sounds, stays};
 
 fn open(folder: &Path) -> (Writer, Reader) {
     let path = folder.join("switchhook.db");
@@ -50,6 +50,7 @@ on_sqlite! {
     paging::names_and_numbers_find_the_same_user,
     paging::unknown_filters_match_nothing,
     paging::accounts_do_not_see_one_another,
+    sounds::each_account_has_its_own,
     stays::pages_of_stays_equal_a_sorted_list,
     stays::a_stay_never_changes_and_counts_once,
     stays::users_calls_are_in_no_group,

@@ -326,3 +326,36 @@ fn an_exit_that_leads_nowhere_is_told_but_not_a_key() {
     );
     check(&[(object, when)], Severity::Warning, &[dead, users]);
 }
+
+#[test]
+fn a_sound_is_one_of_ours_or_of_the_accounts_own() {
+    let objects = |sound: &str| {
+        json!([{"id": "in", "kind": "inbound_number",
+                "settings": {"numbers": ["+61298765432"]}, "exits": {"next": "words"}},
+               {"id": "words", "kind": "play_audio", "settings": {"sound": sound}}])
+    };
+    let path = "flows[0].objects[1].settings.sound";
+    for wrong in [
+        "file:",
+        "file:../x",
+        "file:Welcome",
+        "vm-welcome",
+        "welcome",
+    ] {
+        let expect = "characters a-z, 0-9";
+        check_error("/flows/0/objects", objects(wrong), path, expect);
+    }
+    check_error("/music", json!("welcome"), "music", "must be file:");
+    let mut document = serde_json::to_value(example()).unwrap();
+    document["music"] = json!("file:waiting");
+    document["flows"][0]["objects"] = objects("file:welcome");
+    let draft: Draft = serde_json::from_value(document).unwrap();
+    let plan = draft.compile(AccountId(1), 1).unwrap();
+    let played = |(path, name): &(String, std::sync::Arc<str>)| (path.clone(), name.to_string());
+    let played: Vec<_> = plan.sounds.iter().map(played).collect();
+    let expect = [(path, "welcome"), ("music", "waiting")];
+    assert_eq!(
+        played,
+        expect.map(|(path, name)| (path.to_owned(), name.to_owned()))
+    );
+}

@@ -1,6 +1,5 @@
 //! What a caller hears in line: music, and now and then where in line it is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Time;
@@ -14,8 +13,10 @@ use crate::sound::{PlayId, Sound, Times};
 pub(super) struct Program {
     pub(super) announce: Announce,
     pub(super) announce_every: Duration,
-    pub(super) reminder: Option<Arc<str>>,
+    pub(super) reminder: Option<Sound>,
     pub(super) reminder_every: Duration,
+    /// What is heard besides.
+    pub(super) music: Sound,
 }
 
 /// What is told of the line.
@@ -61,7 +62,7 @@ impl Hearing {
                 .map(|_| now + program.reminder_every),
         };
         if !hearing.tell(program, news, cx) {
-            cx.play(vec![Sound::Music], Times::Forever);
+            cx.play(vec![program.music.clone()], Times::Forever);
         }
         hearing
     }
@@ -84,7 +85,7 @@ impl Hearing {
         }
         if self.remind_at.is_some_and(|at| at <= now) {
             self.remind_at = Some(now + program.reminder_every);
-            sounds.extend(program.reminder.clone().map(Sound::Prompt));
+            sounds.extend(program.reminder.clone());
             if let Some(key) = news.exit_key {
                 sounds.push(Sound::Prompt("queue-leave-by-key".into()));
                 sounds.push(Sound::Digits(key.into()));
@@ -98,9 +99,9 @@ impl Hearing {
     }
 
     /// Music follows the words.
-    pub(super) fn played(&mut self, play: PlayId, cx: &mut Cx<'_, '_>) {
+    pub(super) fn played(&mut self, play: PlayId, program: &Program, cx: &mut Cx<'_, '_>) {
         if self.words.take_if(|words| *words == play).is_some() {
-            cx.play(vec![Sound::Music], Times::Forever);
+            cx.play(vec![program.music.clone()], Times::Forever);
         }
     }
 }

@@ -139,13 +139,19 @@ pub(super) const KIND: Kind = Kind {
             "Reminder",
             "what else callers hear again and again; none when absent. The key that leaves the \
              line is named after it",
-            Shape::Choice(REMINDERS),
+            Shape::Sound(REMINDERS),
         ),
         optional(
             "reminder_seconds",
             "Reminded every",
             "how often; every two minutes when absent",
             INTERVAL,
+        ),
+        optional(
+            "music",
+            "Music",
+            "what callers hear in line; the account's music on hold when absent",
+            Shape::Sound(&[]),
         ),
         optional(
             "exit_key",

@@ -7,6 +7,7 @@ pub(crate) mod model;
 pub(crate) mod outbox;
 pub(crate) mod paging;
 pub(crate) mod recordings;
+pub(crate) mod sounds;
 pub(crate) mod stays;
 
 use std::path::Path;
