@@ -1,7 +1,7 @@
 //! The media between two legs: bridged on one thread, or over a tie line between two.
 
 use clock::Time;
-use media::{Codec, Command, Description, Local, Port, Way, own_offer, tie};
+use media::{Carries, Codec, Command, Description, Local, Port, Way, own_offer, tie};
 use pbx::LegId;
 
 use crate::legs::Tie;
@@ -20,7 +20,7 @@ impl Engine {
         if a.0.path.thread() == b.0.path.thread() {
             self.bridge(&a, &b);
         } else {
-            let (near, far) = self.tie_line(&a, &b)?;
+            let (near, far) = self.tie_line(&a, &b, self.carries(one))?;
             self.bridge(&a, &near);
             self.bridge(&far, &b);
             let ends = [near.0.path, far.0.path];
@@ -47,11 +47,17 @@ impl Engine {
         self.effects.push(Effect::Media(bridge));
     }
 
+    fn carries(&self, leg: LegId) -> Carries {
+        let fax = self.legs.leg(leg).and_then(|leg| leg.media.fax.as_ref());
+        fax.map_or(Carries::Audio, |_| Carries::Fax)
+    }
+
     /// A port beside each of two, and what is spoken between them: what `a` speaks first.
     fn tie_line(
         &mut self,
         a: &(Port, Description),
         b: &(Port, Description),
+        carries: Carries,
     ) -> Option<((Port, Description), (Port, Description))> {
         let mut voices = a.1.formats().iter().map(|format| format.codec);
         let codec = voices.find(|codec| codec.is_voice())?;
@@ -63,7 +69,11 @@ impl Engine {
         let address = self.settings.media_address;
         let at = |port: Port| (port, (address, port.rtp_port).into());
         let claims = [near, far].map(|port| Command::Claim { path: port.path });
-        let commands = claims.into_iter().chain(tie(at(near), at(far), codec));
+        let spoken = match carries {
+            Carries::Audio => Some(codec),
+            Carries::Fax => None,
+        };
+        let commands = claims.into_iter().chain(tie(at(near), at(far), spoken));
         self.effects.extend(commands.map(Effect::Media));
         let end = |port: Port| {
             let local = Local {

@@ -221,7 +221,7 @@ fn offer_of(message: &Message<'_>) -> Result<Description, Answer> {
         let code = match error {
             SdpError::TooLong { .. } => 413,
             SdpError::NotSdp => 400,
-            SdpError::TooManyStreams | SdpError::NoAudio => 488,
+            SdpError::TooManyStreams | SdpError::NoAudio | SdpError::NoFax => 488,
         };
         Answer::code(code).header("Warning", &format!("399 switchhook \"{error}\""))
     })

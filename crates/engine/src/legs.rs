@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use media::{Description, Direction, Latch, PathId, Port};
+use media::{Description, Direction, Fax, Latch, PathId, Port};
 use pbx::{AccountId, CallId, Failure, LegId};
 use sip::{DialogId, Invite};
 
@@ -84,8 +84,25 @@ pub(crate) struct Retry {
 /// An offer of one leg that its other leg has been asked to answer.
 pub(crate) struct Asked {
     pub(crate) by: LegId,
-    pub(crate) offer: Description,
+    pub(crate) offer: Session,
     pub(crate) standing: Standing,
+    /// What we had described to the other leg before, which stands if it refuses.
+    pub(crate) before: Option<Vec<u8>>,
+}
+
+/// What a peer describes within a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Session {
+    Audio(Description),
+    Fax(Fax),
+}
+
+impl Session {
+    /// Of a description that offers both, the audio is taken.
+    pub(crate) fn parse(sdp: &[u8]) -> Option<Self> {
+        let audio = Description::parse(sdp).map(Self::Audio);
+        audio.or_else(|_| Fax::parse(sdp).map(Self::Fax)).ok()
+    }
 }
 
 /// Whether an offer still wants its answer.
@@ -103,8 +120,10 @@ pub(crate) enum Standing {
 /// The media side of a leg.
 pub(crate) struct Media {
     pub(crate) port: Option<Port>,
-    /// What the peer described last.
+    /// What the peer described last, of audio.
     pub(crate) theirs: Option<Description>,
+    /// What it described since then, while it is in a fax.
+    pub(crate) fax: Option<Fax>,
     /// What we described last.
     pub(crate) ours: Option<Vec<u8>>,
     /// Version of `ours`.
@@ -143,10 +162,40 @@ impl Media {
             hears: Hears::Peer,
             tie: None,
             theirs,
+            fax: None,
             ours: None,
             version: 0,
             latch,
         }
+    }
+}
+
+impl Media {
+    /// What the peer and its other leg do just now.
+    pub(crate) fn session(&self) -> Option<Session> {
+        match &self.fax {
+            Some(fax) => Some(Session::Fax(fax.clone())),
+            None => self.theirs.clone().map(Session::Audio),
+        }
+    }
+
+    /// The peer has described this. Gives what was before.
+    pub(crate) fn describes(&mut self, session: Session) -> (Option<Description>, Option<Fax>) {
+        let before = (self.theirs.clone(), self.fax.take());
+        match session {
+            Session::Audio(audio) => self.theirs = Some(audio),
+            Session::Fax(fax) => self.fax = Some(fax),
+        }
+        before
+    }
+
+    /// The audio that the peer described, in the lines that its session has by now.
+    pub(crate) fn audio(&self) -> Option<Description> {
+        let theirs = self.theirs.as_ref()?;
+        Some(match &self.fax {
+            Some(fax) => fax.back_to(theirs),
+            None => theirs.clone(),
+        })
     }
 }
 

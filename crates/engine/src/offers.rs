@@ -1,12 +1,12 @@
 //! Changes of a session that goes on: what one side offers is decided by the other (RFC 3264 §8).
 
 use clock::Time;
-use media::{Description, Direction, offer_again};
+use media::{Description, Direction, offer_again, offer_fax};
 use pbx::LegId;
 use sip::{DialogId, Withdrawal};
 
 use crate::Engine;
-use crate::legs::{Asked, Leg, Role, Standing, State};
+use crate::legs::{Asked, Leg, Role, Session, Standing, State};
 
 impl Engine {
     /// A peer offers a changed session: hold, resume, another address or codec. Its other leg
@@ -21,22 +21,24 @@ impl Engine {
     }
 
     fn pass_offer_on(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) -> Passed {
-        let Ok(offer) = Description::parse(sdp) else {
+        let Some(offer) = Session::parse(sdp) else {
             return Passed::Refused(NOT_ACCEPTABLE_HERE);
         };
         let Some((id, leg)) = self.leg_of(dialog) else {
             return Passed::Refused(NOT_ACCEPTABLE_HERE);
         };
-        if leg.media.theirs.as_ref() == Some(&offer)
+        if leg.media.session().as_ref() == Some(&offer)
             && let Some(ours) = &leg.media.ours
         {
             return Passed::Known(ours.clone());
         }
         let Some(other) = leg.other.filter(|other| !self.is_before((id, leg), *other)) else {
-            return match self.answer_alone(id, &offer) {
-                Some(answer) => Passed::Known(answer),
-                None => Passed::Refused(NOT_ACCEPTABLE_HERE),
+            // We have no fax machine.
+            let answer = match &offer {
+                Session::Audio(offer) => self.answer_alone(id, offer),
+                Session::Fax(_) => None,
             };
+            return answer.map_or(Passed::Refused(NOT_ACCEPTABLE_HERE), Passed::Known);
         };
         // It has been asked itself: two offers have met, and would wait for one another. After a
         // glare a caller waits longer than who was called (RFC 3261 §14.1), so the offer of the
@@ -47,13 +49,14 @@ impl Engine {
             }
             // The peer's offer came through, so ours is not on its way: it is taken back in time.
             let _done = self.ua.withdraw_offer(dialog);
-            let asked = self.take_asked(id);
+            let asked = self.drop_asked(id);
             self.refuse_asker(now, asked, REQUEST_PENDING);
         }
         let asked = Asked {
             by: id,
             offer,
             standing: Standing::Open,
+            before: None,
         };
         match self.ask(now, other, asked) {
             Some(()) => Passed::On,
@@ -72,7 +75,7 @@ impl Engine {
     }
 
     /// Offers `asked` to the other leg. `None` when it cannot be asked now.
-    fn ask(&mut self, now: Time, other: LegId, asked: Asked) -> Option<()> {
+    fn ask(&mut self, now: Time, other: LegId, mut asked: Asked) -> Option<()> {
         let leg = self.legs.leg(other)?;
         let State::Talking {
             dialog,
@@ -81,16 +84,29 @@ impl Engine {
         else {
             return None;
         };
-        let previous = leg.media.theirs.clone()?;
-        let offer = &asked.offer;
-        let offer = offer.directed(told_as(offer.direction()));
-        let sdp = self.describe(other, |local| Ok(offer_again(&offer, &previous, local)))?;
+        asked.before.clone_from(&leg.media.ours);
+        let told = match &asked.offer {
+            Session::Audio(offer) => Session::Audio(offer.directed(told_as(offer.direction()))),
+            Session::Fax(fax) => Session::Fax(fax.clone()),
+        };
+        let sdp = self.offer_of(other, &told)?;
         if let State::Talking { asked: place, .. } = &mut self.legs.leg_mut(other)?.state {
             *place = Some(asked);
         }
         let outputs = self.ua.offer(now, dialog, sdp);
         self.carry_out(outputs);
         Some(())
+    }
+
+    /// Our description for a leg whose other leg wants this.
+    fn offer_of(&mut self, leg: LegId, wanted: &Session) -> Option<Vec<u8>> {
+        let previous = self.legs.leg(leg)?.media.audio()?;
+        match wanted {
+            Session::Audio(audio) => {
+                self.describe(leg, |local| Ok(offer_again(audio, &previous, local)))
+            }
+            Session::Fax(fax) => self.describe(leg, |local| Ok(offer_fax(fax, &previous, local))),
+        }
     }
 
     pub(crate) fn leg_of(&self, dialog: DialogId) -> Option<(LegId, &crate::legs::Leg)> {
@@ -105,16 +121,24 @@ impl Engine {
         }
     }
 
+    /// The leg will not answer what it was asked: what we described before stands.
+    pub(crate) fn drop_asked(&mut self, leg: LegId) -> Option<Asked> {
+        let asked = self.take_asked(leg)?;
+        let media = &mut self.legs.leg_mut(leg)?.media;
+        media.ours.clone_from(&asked.before);
+        Some(asked)
+    }
+
     pub(crate) fn offer_answered(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) {
         let Some(id) = self.legs.of_dialog(dialog) else {
             return;
         };
         let asked = self.take_asked(id);
-        let Ok(answer) = Description::parse(sdp) else {
-            return self.refuse_asker(now, asked, NOT_ACCEPTABLE_HERE);
+        let Some(answer) = Session::parse(sdp) else {
+            return self.answered_in_vain(now, id, asked);
         };
         if let Some(leg) = self.legs.leg_mut(id) {
-            leg.media.theirs = Some(answer);
+            leg.media.describes(answer);
         }
         match asked {
             Some(asked) => match asked.standing {
@@ -134,6 +158,19 @@ impl Engine {
             },
             // The answer to an offer that the peer had asked us for.
             None => self.point(id),
+        }
+    }
+
+    /// An answer that accepts nothing. Who was offered a fax instead of its audio is left with
+    /// neither, and is offered the audio again.
+    fn answered_in_vain(&mut self, now: Time, leg: LegId, asked: Option<Asked>) {
+        let fax = asked
+            .as_ref()
+            .filter(|asked| matches!(asked.offer, Session::Fax(_)));
+        let by = fax.and_then(|fax| self.legs.leg(fax.by)?.media.theirs.clone());
+        self.refuse_asker(now, asked, NOT_ACCEPTABLE_HERE);
+        if let Some(by) = by {
+            self.offer_present(now, leg, by.direction(), ROUNDS);
         }
     }
 
@@ -158,7 +195,9 @@ impl Engine {
         let is_theirs = |asked: &&mut Asked| asked.by == id && asked.standing == Standing::Open;
         if let Some(asked) = place.as_mut().filter(is_theirs) {
             match self.ua.withdraw_offer(dialog) {
-                Withdrawal::Done => *place = None,
+                Withdrawal::Done => {
+                    let _taken = self.drop_asked(other);
+                }
                 Withdrawal::TooLate => asked.standing = Standing::Withdrawn,
             }
         }
@@ -171,6 +210,23 @@ impl Engine {
             return;
         };
         let pairs = [(other, one), (one, other)];
+        // Who was in a fax with somebody else comes back to audio first.
+        let is_in_fax = |leg| {
+            self.legs
+                .leg(leg)
+                .is_some_and(|leg| leg.media.fax.is_some())
+        };
+        let left = pairs
+            .into_iter()
+            .find(|(leg, peer)| is_in_fax(*leg) && !is_in_fax(*peer));
+        if let Some((leg, peer)) = left {
+            let theirs = self
+                .legs
+                .leg(peer)
+                .and_then(|peer| peer.media.theirs.as_ref());
+            let direction = theirs.map(Description::direction).unwrap_or_default();
+            return self.offer_present(now, leg, direction, rounds);
+        }
         let wrong = pairs.map(|(leg, peer)| (leg, self.to_be_told(leg, peer)));
         // What a peer wants comes before what it has agreed to, which may be an answer to the other
         // one's hold of long ago.
@@ -207,12 +263,12 @@ impl Engine {
     /// Offers a leg what its other leg has agreed on. Nobody waits for the answer.
     fn offer_present(&mut self, now: Time, id: LegId, direction: Direction, rounds: u8) {
         let present = self.legs.leg(id).and_then(|leg| {
-            let theirs = leg.media.theirs.clone()?;
             let by = leg.other?;
             let offer = self.legs.leg(by)?.media.theirs.as_ref()?;
-            Some((theirs, by, offer.directed(direction)))
+            let before = leg.media.ours.clone();
+            Some((leg.media.audio()?, by, offer.directed(direction), before))
         });
-        let Some((theirs, by, offer)) = present else {
+        let Some((theirs, by, offer, before)) = present else {
             return;
         };
         self.point(id);
@@ -227,10 +283,12 @@ impl Engine {
         let dialog = *dialog;
         if let Some(sdp) = sdp {
             let standing = Standing::Ours { rounds };
+            let offer = Session::Audio(offer);
             *place = Some(Asked {
                 by,
                 offer,
                 standing,
+                before,
             });
             let outputs = self.ua.offer(now, dialog, sdp);
             self.carry_out(outputs);
@@ -239,11 +297,14 @@ impl Engine {
 
     fn answer_asker(&mut self, now: Time, answered: LegId, asked: Asked) {
         let Asked { by, offer, .. } = asked;
-        let wish = offer.direction();
-        let before = match self.legs.leg_mut(by) {
-            Some(leg) => leg.media.theirs.replace(offer),
-            None => return,
+        let wish = match &offer {
+            Session::Audio(offer) => offer.direction(),
+            Session::Fax(_) => Direction::SendRecv,
         };
+        let Some(media) = self.legs.leg_mut(by).map(|leg| &mut leg.media) else {
+            return;
+        };
+        let before = media.describes(offer);
         let (dialog, sdp) = (
             self.legs.leg(by).and_then(crate::legs::Leg::dialog),
             self.answer_for(by, answered),
@@ -257,7 +318,7 @@ impl Engine {
             }
             (Some(dialog), None) => {
                 if let Some(leg) = self.legs.leg_mut(by) {
-                    leg.media.theirs = before;
+                    (leg.media.theirs, leg.media.fax) = before;
                 }
                 self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE)
             }
@@ -271,7 +332,7 @@ impl Engine {
         let asked = self
             .legs
             .of_dialog(dialog)
-            .and_then(|leg| self.take_asked(leg));
+            .and_then(|leg| self.drop_asked(leg));
         let code = if (400..700).contains(&code) {
             code
         } else {
@@ -297,14 +358,10 @@ impl Engine {
 
     /// A peer asks for an offer: it gets what its other leg wants.
     pub(crate) fn offer_wanted(&mut self, now: Time, dialog: DialogId) {
-        let offer = self.leg_of(dialog).and_then(|(id, leg)| {
-            let theirs = leg.media.theirs.clone()?;
-            let wanted = self.legs.leg(leg.other?)?.media.theirs.clone()?;
-            Some((id, theirs, wanted))
-        });
-        let sdp = offer.and_then(|(id, theirs, wanted)| {
-            self.describe(id, |local| Ok(offer_again(&wanted, &theirs, local)))
-        });
+        let offer = self
+            .leg_of(dialog)
+            .and_then(|(id, leg)| Some((id, self.legs.leg(leg.other?)?.media.session()?)));
+        let sdp = offer.and_then(|(id, wanted)| self.offer_of(id, &wanted));
         let outputs = match sdp {
             Some(sdp) => self.ua.answer(now, dialog, sdp),
             None => self.ua.refuse(now, dialog, NOT_ACCEPTABLE_HERE),

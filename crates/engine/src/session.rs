@@ -1,11 +1,11 @@
 //! What happens between two legs: early media, the answer, offers passed on, the end.
 
 use clock::Time;
-use media::{Command, Description, MediaEvent, Remote, answer_from};
+use media::{Command, Description, Incompatible, MediaEvent, Remote, answer_fax, answer_from};
 use pbx::{HangupCause, LegId};
 use sip::{Answer, DialogId, EndCause, Reason};
 
-use crate::legs::State;
+use crate::legs::{Session, State};
 use crate::offers::ROUNDS;
 use crate::{Effect, Engine, Work};
 
@@ -208,9 +208,15 @@ impl Engine {
 
     /// Our answer to the caller's offer, with what the other leg chose.
     pub(crate) fn answer_for(&mut self, leg: LegId, chosen_by: LegId) -> Option<Vec<u8>> {
-        let chosen = self.legs.leg(chosen_by)?.media.theirs.clone()?;
-        let offer = self.legs.leg(leg)?.media.theirs.clone()?;
-        self.describe(leg, |local| answer_from(&chosen, &offer, local))
+        let chosen = self.legs.leg(chosen_by)?.media.session()?;
+        let offer = self.legs.leg(leg)?.media.session()?;
+        self.describe(leg, |local| match (&chosen, &offer) {
+            (Session::Audio(chosen), Session::Audio(offer)) => answer_from(chosen, offer, local),
+            (Session::Fax(chosen), Session::Fax(offer)) => Ok(answer_fax(chosen, offer, local)),
+            (Session::Audio(_), Session::Fax(_)) | (Session::Fax(_), Session::Audio(_)) => {
+                Err(Incompatible)
+            }
+        })
     }
 
     /// Tells the media thread what the leg's peer described last.
@@ -222,9 +228,10 @@ impl Engine {
             return;
         };
         let ours = media.ours.as_deref().map(Description::parse);
-        let remote = match ours {
-            Some(Ok(ours)) => Remote::agreed(&theirs, &ours, media.latch),
-            Some(Err(_)) | None => Remote::of(&theirs, media.latch),
+        let remote = match (&media.fax, ours) {
+            (Some(fax), _) => Remote::of_fax(fax, media.latch),
+            (None, Some(Ok(ours))) => Remote::agreed(&theirs, &ours, media.latch),
+            (None, Some(Err(_)) | None) => Remote::of(&theirs, media.latch),
         };
         self.effects.push(Effect::Media(Command::Remote {
             path: port.path,

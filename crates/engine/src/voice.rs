@@ -4,7 +4,7 @@ use clock::Time;
 use media::{Command, Description, PathId, VOICES, own_answer};
 use pbx::{CallId, HangupCause, LegId, PlayId};
 
-use crate::legs::Role;
+use crate::legs::{Role, Session};
 use crate::{Effect, Engine, Work};
 
 impl Engine {
@@ -46,7 +46,7 @@ impl Engine {
         let sdp = self.describe(leg, |local| own_answer(&VOICES, offer, local))?;
         let ours = Description::parse(&sdp).ok()?;
         let media = &mut self.legs.leg_mut(leg)?.media;
-        media.theirs = Some(offer.narrowed_to(&ours));
+        media.describes(Session::Audio(offer.narrowed_to(&ours)));
         media.wish = offer.direction();
         self.point(leg);
         Some(sdp)

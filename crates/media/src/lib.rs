@@ -26,12 +26,12 @@ pub mod tone;
 pub use codec::{Codec, Format};
 pub use latch::Latch;
 pub use path::{
-    Command, LegReport, MediaEvent, PathId, Port, Remote, RoomId, Speech, ThreadId, tie,
+    Carries, Command, LegReport, MediaEvent, PathId, Port, Remote, RoomId, Speech, ThreadId, tie,
 };
 pub use payload::{Payload, PayloadMap, Way};
 pub use record::{Channel, RecordEnd, RecordLimits, RecordingId};
 pub use sdp::{
-    Description, Direction, Incompatible, Local, MediaAddress, SdpError, VOICES, answer_from,
-    offer_again, offer_from, own_answer, own_offer,
+    Description, Direction, Fax, Incompatible, Local, MediaAddress, SdpError, VOICES, answer_fax,
+    answer_from, offer_again, offer_fax, offer_from, own_answer, own_offer,
 };
 pub use sound::{PlayId, Playlist, Repeat, Sound};

@@ -13,7 +13,7 @@ use crate::codec::{Codec, Format};
 use crate::latch::Latch;
 use crate::payload::{Payload, Way};
 use crate::record::{Channel, RecordEnd, RecordLimits, RecordingId};
-use crate::sdp::{Description, Direction, MediaAddress};
+use crate::sdp::{Description, Direction, Fax, MediaAddress};
 use crate::sound::{PlayId, Playlist};
 
 /// A media thread.
@@ -93,6 +93,15 @@ pub enum Speech {
     Muted,
 }
 
+/// What a peer's packets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// RTP.
+    Audio,
+    /// UDPTL (ITU-T T.38 §9.1), passed on as it comes and only to a peer that awaits the same.
+    Fax,
+}
+
 /// What a media thread has to know of a peer's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
@@ -102,7 +111,9 @@ pub struct Remote {
     pub rtcp: SocketAddr,
     /// Which sources are believed.
     pub latch: Latch,
-    /// The negotiated payload numbers; what we say ourselves is in the first voice format of them.
+    /// What it sends and awaits.
+    pub carries: Carries,
+    /// The negotiated payload numbers, none for a fax; what we say ourselves is in the first voice format of them.
     pub payloads: Vec<Payload>,
     /// Seen from the peer: the silence watch rests unless it is `SendRecv`.
     pub direction: Direction,
@@ -117,8 +128,21 @@ impl Remote {
             rtp,
             rtcp,
             latch,
+            carries: Carries::Audio,
             payloads: description.payloads(),
             direction,
+        }
+    }
+
+    /// What `fax` says about its sender.
+    pub fn of_fax(fax: &Fax, latch: Latch) -> Self {
+        Self {
+            rtp: fax.remote(),
+            rtcp: fax.remote(),
+            latch,
+            carries: Carries::Fax,
+            payloads: Vec::new(),
+            direction: Direction::SendRecv,
         }
     }
 
@@ -281,16 +305,25 @@ impl Command {
 
 /// Joins two threads: `near` and `far` become each other's phone, over the system's own network.
 /// A leg beside `near` that is bridged to it, or a room that it joins, thus reaches what `far` is
-/// bridged to or has joined. Costs two more hops of a packet; `codec` is what they speak.
-pub fn tie(near: (Port, SocketAddr), far: (Port, SocketAddr), codec: Codec) -> [Command; 2] {
+/// bridged to or has joined. Costs two more hops of a packet; `codec` is what they speak, if it is no
+/// fax that passes.
+pub fn tie(
+    near: (Port, SocketAddr),
+    far: (Port, SocketAddr),
+    codec: Option<Codec>,
+) -> [Command; 2] {
     let end = |(port, _): (Port, SocketAddr), (_, rtp): (Port, SocketAddr)| {
         let payload = |codec| Format::usual(codec).payload();
+        let spoken = codec
+            .into_iter()
+            .flat_map(|codec| [codec, Codec::TelephoneEvent]);
         let remote = Remote {
             rtp,
             // RTCP of a tie line would tell nobody anything.
             rtcp: rtp,
             latch: Latch::Exact,
-            payloads: vec![payload(codec), payload(Codec::TelephoneEvent)],
+            carries: codec.map_or(Carries::Fax, |_| Carries::Audio),
+            payloads: spoken.map(payload).collect(),
             direction: Direction::SendRecv,
         };
         Command::Remote {

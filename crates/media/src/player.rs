@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::codec::{Decoder, Rate};
     use crate::latch::Latch;
-    use crate::path::{PathId, Remote, ThreadId};
+    use crate::path::{Carries, PathId, Remote, ThreadId};
     use crate::payload::Payload;
     use crate::rtp::{Packet, TelephoneEvents};
     use crate::sdp::Direction;
@@ -232,6 +232,7 @@ mod tests {
             rtp: address,
             rtcp: address,
             latch: Latch::Exact,
+            carries: Carries::Audio,
             payloads: payloads.to_vec(),
             direction: Direction::SendRecv,
         };

@@ -3,13 +3,13 @@
 use super::*;
 
 impl World {
-    fn phone_refers(&mut self, dialog: sip::DialogId, target: &str) {
+    pub(super) fn phone_refers(&mut self, dialog: sip::DialogId, target: &str) {
         let outputs = self.phone.refer(self.now, dialog, target);
         self.phone_did(outputs);
     }
 
     /// The INVITEs that the carrier was sent.
-    fn invites(&self) -> Vec<&String> {
+    pub(super) fn invites(&self) -> Vec<&String> {
         let is_invite = |text: &&String| text.starts_with("INVITE ");
         self.carrier.iter().filter(is_invite).collect()
     }
@@ -27,7 +27,7 @@ impl World {
     }
 }
 
-const OUTSIDE: &str = "sip:0412345678@acme.example.com";
+pub(super) const OUTSIDE: &str = "sip:0412345678@acme.example.com";
 
 /// The phone has put the carrier's caller on hold.
 fn holding() -> (World, sip::DialogId) {
@@ -43,7 +43,7 @@ fn holding() -> (World, sip::DialogId) {
 
 impl World {
     /// The carrier answers the INVITE that it was sent last.
-    fn carrier_answers_last(&mut self, status: &str, sdp: &str) {
+    pub(super) fn carrier_answers_last(&mut self, status: &str, sdp: &str) {
         let invite = self.invites().last().map(|text| (*text).clone()).unwrap();
         let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
         let kept = |line: &&str| kept.iter().any(|name| line.starts_with(name));

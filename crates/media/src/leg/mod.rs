@@ -10,7 +10,7 @@ use clock::Time;
 
 use crate::codec::Codec;
 use crate::latch::{Latching, Verdict};
-use crate::path::{LegReport, MediaEvent, PathId, Remote};
+use crate::path::{Carries, LegReport, MediaEvent, PathId, Remote};
 use crate::payload::{Payload, PayloadMap};
 use crate::rtp::{
     Arrival, KeyPress, Kind, Numbers, Outgoing, Packet, Press, Reception, TelephoneEvents, kind,
@@ -22,12 +22,15 @@ use watch::{Told, Watch};
 /// After so long without a packet the peer may have moved: its source is learned anew.
 pub const RELEARN_AFTER: Duration = Duration::from_secs(5);
 
+/// A sequence number, a length and what follows it (ITU-T T.38 §9.1.1).
+const MIN_UDPTL_BYTES: usize = 4;
+
 /// What is to be done with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Pass it on as RTP.
+    /// Pass it on as RTP, or as a fax if the leg carries one.
     Rtp,
-    /// Pass it on as RTP; from now on only this source is heard.
+    /// The same; from now on only this source is heard.
     LatchedRtp(SocketAddr),
     /// Pass it on as RTCP.
     Rtcp,
@@ -60,6 +63,7 @@ pub enum Source {
 pub struct Leg {
     totals: LegReport,
     heard: Time,
+    carries: Carries,
     /// The payload of the last packet, so that the usual packet needs no search.
     recent: Option<Payload>,
     onward: PayloadMap,
@@ -113,6 +117,7 @@ impl Leg {
         Self {
             totals: LegReport::default(),
             heard: now,
+            carries: Carries::Audio,
             recent: None,
             onward: PayloadMap::IDENTITY,
             outgoing: Outgoing::new(seed(path, now)),
@@ -130,10 +135,11 @@ impl Leg {
 
     /// Takes a new description of the peer.
     pub fn set_remote(&mut self, now: Time, remote: Remote) -> Listening {
-        if self.direction != remote.direction {
+        if (self.direction, self.carries) != (remote.direction, remote.carries) {
             self.watch.restart(now);
         }
         self.direction = remote.direction;
+        self.carries = remote.carries;
         self.recent = None;
         let is_same = |latching: &Latching| latching.is_for(remote.rtp, remote.latch);
         let moved = !self.latching.as_ref().is_some_and(is_same);
@@ -157,6 +163,11 @@ impl Leg {
     /// The leg's path.
     pub fn path(&self) -> PathId {
         self.path
+    }
+
+    /// What passes between the peer and us.
+    pub fn carries(&self) -> Carries {
+        self.carries
     }
 
     /// The voice format in which we speak to the peer, once it is known.
@@ -241,7 +252,8 @@ impl Leg {
         self.watch.set(now, limit);
     }
 
-    /// Takes what arrived on the RTP port and rewrites its payload number for the other leg.
+    /// Takes what arrived on the RTP port. Of RTP the payload number is rewritten for the other leg; a
+    /// fax passes as it came.
     pub fn rtp(
         &mut self,
         now: Time,
@@ -249,6 +261,9 @@ impl Leg {
         datagram: &mut [u8],
         events: &mut Vec<MediaEvent>,
     ) -> Heard {
+        if self.carries == Carries::Fax {
+            return self.fax(now, from, datagram, events);
+        }
         match kind(datagram) {
             Kind::Rtp => {}
             Kind::Rtcp => return self.report(now, from, datagram),
@@ -258,7 +273,43 @@ impl Leg {
             return self.drop_one();
         };
         let payload = self.payload(packet.payload);
-        let latched = match self.judge(from, payload, packet.ssrc) {
+        let verdict = self.judge(from, payload, packet.ssrc);
+        let heard = self.hear(now, (from, verdict), datagram.len(), events);
+        if heard != Heard::Nothing {
+            self.count(now, &packet, payload, events);
+            self.renumber(datagram);
+        }
+        heard
+    }
+
+    /// A piece of a fax does not say who sends it: three in a row from one address are one sender's.
+    fn fax(
+        &mut self,
+        now: Time,
+        from: Source,
+        datagram: &[u8],
+        events: &mut Vec<MediaEvent>,
+    ) -> Heard {
+        if datagram.len() < MIN_UDPTL_BYTES {
+            return self.drop_one();
+        }
+        let verdict = match (from, &mut self.latching) {
+            (Source::Latched, _) => Verdict::Accept,
+            (Source::Address(_), None) => Verdict::Wait,
+            (Source::Address(source), Some(latching)) => latching.packet(source, 0),
+        };
+        self.hear(now, (from, verdict), datagram.len(), events)
+    }
+
+    /// What a verdict means for a datagram of so many bytes.
+    fn hear(
+        &mut self,
+        now: Time,
+        (from, verdict): (Source, Verdict),
+        bytes: usize,
+        events: &mut Vec<MediaEvent>,
+    ) -> Heard {
+        let latched = match verdict {
             Verdict::Accept => None,
             Verdict::Latch => self.rtp_destination(),
             Verdict::Wait => return self.drop_one(),
@@ -268,15 +319,18 @@ impl Leg {
             }
         };
         self.tell_beginning(latched, events);
-        self.totals.bytes_received += datagram.len() as u64;
-        self.count(now, &packet, payload, events);
-        self.renumber(datagram);
+        self.heard = now;
+        self.totals.packets_received += 1;
+        self.totals.bytes_received += bytes as u64;
         latched.map_or(Heard::Rtp, Heard::LatchedRtp)
     }
 
     /// Takes what arrived on the RTCP port. Its source is where RTCP for the peer goes from then on:
     /// behind a NAT that is another port than announced, and not the one after RTP's.
     pub fn rtcp(&mut self, now: Time, source: SocketAddr, datagram: &[u8]) -> Heard {
+        if self.carries == Carries::Fax {
+            return self.drop_one();
+        }
         let heard = self.report(now, Source::Address(source), datagram);
         if let (Heard::Rtcp, Reports::To { seen, .. }) = (heard, &mut self.rtcp) {
             *seen = Some(source);
@@ -318,6 +372,10 @@ impl Leg {
     pub fn tick(&mut self, now: Time, events: &mut Vec<MediaEvent>) -> Listening {
         if let Some(key) = self.events.lapse(now) {
             self.press(key, events);
+        }
+        // A fax machine may say nothing while it receives a page, and does not move meanwhile.
+        if self.carries == Carries::Fax {
+            return Listening::AsBefore;
         }
         if self.direction == Direction::SendRecv && self.watch.is_over(now, self.heard) {
             events.push(MediaEvent::Silent { path: self.path });
@@ -411,8 +469,6 @@ impl Leg {
         payload: Option<Payload>,
         events: &mut Vec<MediaEvent>,
     ) {
-        self.heard = now;
-        self.totals.packets_received += 1;
         let is_voice = payload.is_some_and(|payload| payload.codec.is_voice());
         let clock = payload.filter(|_| is_voice).map(|payload| payload.clock);
         self.reception.packet(packet, Arrival { at: now, clock });

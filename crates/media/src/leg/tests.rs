@@ -24,6 +24,7 @@ fn remote(direction: Direction) -> Remote {
         latch: Latch::Restricted {
             signalling: address(ANNOUNCED).ip(),
         },
+        carries: Carries::Audio,
         payloads: vec![payload(8, Codec::Pcma), payload(101, Codec::TelephoneEvent)],
         direction,
     }
@@ -266,5 +267,74 @@ fn a_key_whose_end_is_lost_is_told_a_little_later() {
             digit: '5',
             duration_ms: 50
         }]
+    );
+}
+
+/// The leg of a peer that sends a fax from where it spoke before.
+fn faxing() -> Leg {
+    let mut leg = leg();
+    hears(&mut leg, ANNOUNCED, &mut rtp(8, 1, b"x"));
+    let fax = Remote {
+        carries: Carries::Fax,
+        payloads: Vec::new(),
+        ..remote(Direction::SendRecv)
+    };
+    assert_eq!(leg.set_remote(Time::ZERO, fax), Listening::AsBefore);
+    leg
+}
+
+#[test]
+fn a_fax_passes_as_it_came_and_from_its_source_only() {
+    // Its number may look like the beginning of RTP, of RTCP, or of neither.
+    for number in [0x0000_u16, 0x8008, 0x80c8, 0xffff] {
+        let [high, low] = number.to_be_bytes();
+        let sent = [high, low, 1, 6, 0, 0];
+        let mut datagram = sent;
+        let (heard, events) = hears(&mut faxing(), ANNOUNCED, &mut datagram);
+        assert_eq!((heard, events), (Heard::Rtp, vec![]), "{number:x}");
+        assert_eq!(datagram, sent);
+        assert_eq!(
+            hears(&mut faxing(), STRANGER, &mut datagram).0,
+            Heard::Nothing
+        );
+    }
+    for short in [&b""[..], b"\r\n", &[0, 1, 0]] {
+        assert_eq!(
+            hears(&mut faxing(), ANNOUNCED, &mut short.to_vec()).0,
+            Heard::Nothing
+        );
+    }
+}
+
+#[test]
+fn a_fax_from_behind_a_nat_needs_three_packets() {
+    let mut leg = faxing();
+    let moved = Remote {
+        rtp: address("192.0.2.1:4444"),
+        carries: Carries::Fax,
+        payloads: Vec::new(),
+        ..remote(Direction::SendRecv)
+    };
+    assert_eq!(leg.set_remote(Time::ZERO, moved), Listening::ToAnybody);
+    let nated = "192.0.2.1:999";
+    let heard = [1, 2, 3, 4].map(|number| hears(&mut leg, nated, &mut [0, number, 1, 6]).0);
+    let (wait, latched) = (Heard::Nothing, Heard::LatchedRtp(address(nated)));
+    assert_eq!(heard, [wait, wait, latched, Heard::Rtp]);
+}
+
+#[test]
+fn a_machine_that_receives_a_page_is_neither_silent_nor_gone() {
+    let mut leg = faxing();
+    leg.watch(Time::ZERO, Some(Duration::from_secs(30)));
+    let mut events = Vec::new();
+    assert_eq!(
+        leg.tick(Time::from_secs(60), &mut events),
+        Listening::AsBefore
+    );
+    assert_eq!(events, []);
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    assert_eq!(
+        leg.rtcp(Time::ZERO, address(ANNOUNCED), &report),
+        Heard::Nothing
     );
 }

@@ -1,10 +1,11 @@
 //! Session descriptions (RFC 8866) in offer and answer (RFC 3264), as a B2BUA needs them.
 //!
 //! A [`Description`] is what one peer said, reduced to what we act on: one audio stream we can
-//! speak and the streams we refuse. What we send is always written anew, so nothing a peer wrote
+//! speak and the streams we refuse; while two fax machines talk it is a [`Fax`]. What we send is always written anew, so nothing a peer wrote
 //! passes through except payload numbers and format parameters. ICE, DTLS and SRTP are not spoken.
 
 mod direction;
+mod fax;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use direction::Direction;
+pub use fax::{Fax, answer_fax, offer_fax};
 pub use write::{Local, VOICES, answer_from, offer_again, offer_from, own_answer, own_offer};
 
 use crate::codec::Format;
@@ -54,6 +56,9 @@ pub enum SdpError {
     /// Answered with 488.
     #[error("the session description has no audio stream that we can speak")]
     NoAudio,
+    /// Answered with 488.
+    #[error("the session description has no fax stream that we can pass on")]
+    NoFax,
 }
 
 /// Offer and answer have no voice encoding in common; answered with 488.

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::str;
 
+use super::fax::{ERROR_CORRECTIONS, Fax, Image, RATE_MANAGEMENTS, Terms};
 use super::{
     Audio, Description, Direction, MAX_DESCRIPTION_BYTES, MAX_FORMATS, MAX_PARAMETERS_BYTES,
     MAX_STREAMS, Profile, RefusedStream, Rtcp, SdpError,
@@ -14,29 +15,63 @@ use crate::codec::{Codec, Format};
 const MAX_TOKEN_BYTES: usize = 32;
 
 pub(super) fn description(bytes: &[u8]) -> Result<Description, SdpError> {
+    let (refused_before, audio, refused_after) = session(bytes, Stream::audio)?;
+    Ok(Description {
+        refused_before,
+        audio: audio.ok_or(SdpError::NoAudio)?,
+        refused_after,
+    })
+}
+
+pub(super) fn fax(bytes: &[u8]) -> Result<Fax, SdpError> {
+    let (refused_before, image, refused_after) = session(bytes, Stream::image)?;
+    Ok(Fax {
+        refused_before,
+        image: image.ok_or(SdpError::NoFax)?,
+        refused_after,
+    })
+}
+
+/// The stream in use, between those that are refused.
+type Lines<T> = (Vec<RefusedStream>, Option<T>, Vec<RefusedStream>);
+
+/// Reads a session of which we use the first stream that `is_ours` makes something of.
+fn session<'a, T>(
+    bytes: &'a [u8],
+    is_ours: fn(&Stream<'a>, Section) -> Option<T>,
+) -> Result<Lines<T>, SdpError> {
     if bytes.len() > MAX_DESCRIPTION_BYTES {
         return Err(SdpError::TooLong { bytes: bytes.len() });
     }
     if !bytes.starts_with(b"v=0") {
         return Err(SdpError::NotSdp);
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        is_ours,
+        session: Section::default(),
+        stream: None,
+        streams: 0,
+        refused_before: Vec::new(),
+        ours: None,
+        refused_after: Vec::new(),
+    };
     for line in bytes.split(|byte| *byte == b'\n') {
         if let [kind, b'=', value @ ..] = line.trim_ascii_end() {
             reader.line(*kind, value)?;
         }
     }
-    reader.finish()
+    reader.close_stream();
+    Ok((reader.refused_before, reader.ours, reader.refused_after))
 }
 
 /// The description as far as it is read.
-#[derive(Default)]
-struct Reader<'a> {
+struct Reader<'a, T> {
+    is_ours: fn(&Stream<'a>, Section) -> Option<T>,
     session: Section,
     stream: Option<Stream<'a>>,
     streams: usize,
     refused_before: Vec<RefusedStream>,
-    audio: Option<Audio>,
+    ours: Option<T>,
     refused_after: Vec<RefusedStream>,
 }
 
@@ -69,6 +104,7 @@ struct Stream<'a> {
     rtcp: Rtcp,
     packet_ms: Option<u16>,
     longest_packet_ms: Option<u16>,
+    terms: Terms,
 }
 
 /// A payload number of the `m=` line and what the attributes say about it.
@@ -78,7 +114,7 @@ struct Listed<'a> {
     parameters: Option<&'a [u8]>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, T> Reader<'a, T> {
     fn line(&mut self, kind: u8, value: &'a [u8]) -> Result<(), SdpError> {
         match kind {
             b'm' => {
@@ -112,28 +148,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The open stream is ours if it is the first audio we can speak, else it will be refused.
+    /// The open stream is ours if it is the first that we can use, else it will be refused.
     fn close_stream(&mut self) {
         let Some(stream) = self.stream.take() else {
             return;
         };
-        if self.audio.is_none() {
-            self.audio = stream.audio(self.session);
-            if self.audio.is_none() {
+        if self.ours.is_none() {
+            self.ours = (self.is_ours)(&stream, self.session);
+            if self.ours.is_none() {
                 self.refused_before.push(stream.refused());
             }
         } else {
             self.refused_after.push(stream.refused());
         }
-    }
-
-    fn finish(mut self) -> Result<Description, SdpError> {
-        self.close_stream();
-        Ok(Description {
-            refused_before: self.refused_before,
-            audio: self.audio.ok_or(SdpError::NoAudio)?,
-            refused_after: self.refused_after,
-        })
     }
 }
 
@@ -162,6 +189,7 @@ impl<'a> Stream<'a> {
             rtcp: Rtcp::NextPort,
             packet_ms: None,
             longest_packet_ms: None,
+            terms: Terms::default(),
         }
     }
 
@@ -178,7 +206,7 @@ impl<'a> Stream<'a> {
             b"maxptime" => self.longest_packet_ms = milliseconds(value),
             b"rtcp-mux" => self.rtcp = Rtcp::Multiplexed,
             b"rtcp" if self.rtcp != Rtcp::Multiplexed => self.rtcp = rtcp_attribute(value),
-            _ => {}
+            _ => self.terms.read(name, value),
         }
     }
 
@@ -235,6 +263,24 @@ impl<'a> Stream<'a> {
         })
     }
 
+    fn image(&self, session: Section) -> Option<Image> {
+        let is_fax = self.kind == b"image"
+            && self.transport.eq_ignore_ascii_case(b"udptl")
+            && self.first_format.eq_ignore_ascii_case(b"t38");
+        if !is_fax || self.port == 0 {
+            return None;
+        }
+        let address = match self.section.address.or(session.address)? {
+            Connection::To(address) | Connection::Hold(address) => Some(address),
+            Connection::Unknown => None,
+        };
+        Some(Image {
+            address,
+            port: self.port,
+            terms: self.terms,
+        })
+    }
+
     fn refused(&self) -> RefusedStream {
         let kind = token(self.kind).unwrap_or("audio");
         let transport = token(self.transport).unwrap_or("RTP/AVP");
@@ -244,6 +290,42 @@ impl<'a> Stream<'a> {
             transport: format!("{transport} {format}"),
         }
     }
+}
+
+impl Terms {
+    /// ITU-T T.38 §D.2.3.1. The names come in all kinds of letters.
+    fn read(&mut self, name: &[u8], value: &[u8]) {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        if is("T38FaxVersion") {
+            self.version = number(value);
+        } else if is("T38MaxBitRate") {
+            self.max_bit_rate = number(value);
+        } else if is("T38FaxFillBitRemoval") {
+            self.fill_bit_removal = is_said(value);
+        } else if is("T38FaxTranscodingMMR") {
+            self.transcoding_mmr = is_said(value);
+        } else if is("T38FaxTranscodingJBIG") {
+            self.transcoding_jbig = is_said(value);
+        } else if is("T38FaxRateManagement") {
+            self.rate_management = named(value, &RATE_MANAGEMENTS);
+        } else if is("T38FaxMaxBuffer") {
+            self.max_buffer = number(value);
+        } else if is("T38FaxMaxDatagram") {
+            self.max_datagram = number(value);
+        } else if is("T38FaxUdpEC") {
+            self.error_correction = named(value, &ERROR_CORRECTIONS);
+        }
+    }
+}
+
+/// Whether an attribute that says something by being there is meant: old gateways write `:0`.
+fn is_said(value: &[u8]) -> bool {
+    value.trim_ascii() != b"0"
+}
+
+fn named<T: Copy>(value: &[u8], names: &[(T, &str)]) -> Option<T> {
+    let is_it = |(_, name): &&(T, &str)| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+    names.iter().find(is_it).map(|(known, _)| *known)
 }
 
 impl Listed<'_> {

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use super::fax::{ERROR_CORRECTIONS, RATE_MANAGEMENTS, Terms};
 use super::{Audio, Description, Direction, Incompatible, Profile, RefusedStream, Rtcp};
 use crate::codec::{Codec, Format};
 
@@ -100,6 +101,19 @@ pub fn own_answer(
         offer,
         local,
     )
+}
+
+/// A session whose stream is a fax on these terms, between lines that are not in use.
+pub(super) fn fax(
+    terms: &Terms,
+    (before, after): (&[RefusedStream], &[RefusedStream]),
+    local: Local,
+) -> Vec<u8> {
+    Session::new(local)
+        .refused(before)
+        .image(terms)
+        .refused(after)
+        .finish()
 }
 
 /// The first voice of `codecs` in an offer, and its telephone events.
@@ -231,6 +245,15 @@ impl<'a> Stream<'a> {
     }
 }
 
+fn name_of<T: Copy + PartialEq>(
+    value: Option<T>,
+    names: &[(T, &'static str)],
+) -> Option<&'static str> {
+    let value = value?;
+    let name = names.iter().find(|(known, _)| *known == value);
+    name.map(|(_, name)| *name)
+}
+
 /// A description being written.
 struct Session {
     text: String,
@@ -274,6 +297,35 @@ impl Session {
             self.line(format_args!("a=rtcp-mux"));
         }
         self
+    }
+
+    /// ITU-T T.38 §D.2.3.1. The port of the audio serves: only one of both is in use.
+    fn image(mut self, terms: &Terms) -> Self {
+        let port = self.local.rtp_port;
+        self.line(format_args!("m=image {port} udptl t38"));
+        self.said("T38FaxVersion", terms.version);
+        self.said("T38MaxBitRate", terms.max_bit_rate);
+        let flags = [
+            ("T38FaxFillBitRemoval", terms.fill_bit_removal),
+            ("T38FaxTranscodingMMR", terms.transcoding_mmr),
+            ("T38FaxTranscodingJBIG", terms.transcoding_jbig),
+        ];
+        for (name, _) in flags.iter().filter(|(_, is_said)| *is_said) {
+            self.line(format_args!("a={name}"));
+        }
+        let management = name_of(terms.rate_management, &RATE_MANAGEMENTS);
+        self.said("T38FaxRateManagement", management);
+        self.said("T38FaxMaxBuffer", terms.max_buffer);
+        self.said("T38FaxMaxDatagram", terms.max_datagram);
+        let correction = name_of(terms.error_correction, &ERROR_CORRECTIONS);
+        self.said("T38FaxUdpEC", correction);
+        self
+    }
+
+    fn said(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            self.line(format_args!("a={name}:{value}"));
+        }
     }
 
     fn media_line(&mut self, stream: &Stream<'_>) {

@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use media::path::Remote;
-use media::{Codec, Command, Direction, Latch, MediaEvent, Payload, Port, Way};
+use media::{Carries, Codec, Command, Direction, Latch, MediaEvent, Payload, Port, Way};
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use switchhook::clock::Clock;
@@ -136,6 +136,7 @@ fn phone(rtp: &Rtp, port: Port) -> UdpSocket {
         latch: Latch::Restricted {
             signalling: here.ip(),
         },
+        carries: Carries::Audio,
         payloads: vec![Payload {
             number: 0,
             codec: Codec::Pcmu,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clock::Time;
 use media::leg::{Heard, Listening};
 use media::mix::Room;
-use media::{MediaEvent, RoomId};
+use media::{Carries, MediaEvent, RoomId};
 
 use super::counters::RtpCounts;
 use super::pair::{Buffer, MAX_DATAGRAM_BYTES, Sent};
@@ -80,18 +80,20 @@ impl Relay {
         let Some(path) = self.paths.at(slot) else {
             return Passed::Nowhere;
         };
-        let clock = path
-            .leg
-            .heard_payload()
-            .map_or(USUAL_CLOCK, |payload| payload.clock);
+        let payload = path.leg.heard_payload();
+        let carries = path.leg.carries();
         let Some(peer) = path.peer.and_then(|peer| self.paths.at(peer)) else {
             return Passed::Nowhere;
         };
-        if peer.is_spoken_to() {
+        // Between two offers one leg may have come further than the other.
+        if peer.leg.carries() != carries || peer.is_spoken_to() {
             return Passed::Nowhere;
         }
         let datagram = &mut self.buffer[..bytes];
-        peer.leg.number_relayed(now, clock, datagram);
+        if carries == Carries::Audio {
+            let clock = payload.map_or(USUAL_CLOCK, |payload| payload.clock);
+            peer.leg.number_relayed(now, clock, datagram);
+        }
         send_rtp(peer, datagram)
     }
 

@@ -1,5 +1,6 @@
 //! With real sockets on loopback: each test has an address of its own there, and every wait a deadline.
 
+mod fax;
 mod recordings;
 mod voices;
 
@@ -8,7 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use media::path::{Remote, ThreadId};
-use media::{Codec, Direction, Latch, LegReport, PathId, Payload, PayloadMap, Port, Way};
+use media::{Carries, Codec, Direction, Latch, LegReport, PathId, Payload, PayloadMap, Port, Way};
 
 use super::*;
 
@@ -105,6 +106,7 @@ impl Server {
             latch: Latch::Restricted {
                 signalling: phone.address().ip(),
             },
+            carries: Carries::Audio,
             payloads: vec![payload(0, Codec::Pcmu), payload(101, Codec::TelephoneEvent)],
             direction: Direction::SendRecv,
         };

@@ -542,7 +542,7 @@ fn a_tie_joins_two_threads() {
         });
     }
     let end = |thread: usize| (ports[thread][1], server.rtp_of(ports[thread][1]));
-    for command in tie(end(0), end(1), Codec::Pcma) {
+    for command in tie(end(0), end(1), Some(Codec::Pcma)) {
         server.send(command);
     }
     server.bridge(ports[0][0].path, ports[0][1].path);
