@@ -30,6 +30,7 @@ impl Engine {
         match incoming.method {
             Method::Register => self.register(now, incoming),
             Method::Invite => self.incoming_call(now, incoming),
+            Method::Subscribe => self.subscribe(now, incoming),
             Method::Options => {
                 let answer = Answer::code(200).header("Accept", "application/sdp");
                 self.reply(incoming, answer);
@@ -40,7 +41,6 @@ impl Engine {
             | Method::Info
             | Method::Update
             | Method::Prack
-            | Method::Subscribe
             | Method::Notify
             | Method::Refer
             | Method::Message
@@ -260,4 +260,5 @@ fn caller_of(message: &Message<'_>) -> (Option<String>, Option<String>) {
 }
 
 /// Methods we take.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";

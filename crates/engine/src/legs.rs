@@ -240,7 +240,7 @@ impl Leg {
         }
     }
 
-    fn dialogs(&self) -> Vec<DialogId> {
+    pub(crate) fn dialogs(&self) -> Vec<DialogId> {
         match &self.state {
             State::Calling(dialog) | State::Talking { dialog, .. } => vec![*dialog],
             State::Dialling(dialling) => dialling

@@ -32,6 +32,7 @@ mod tests;
 mod transfer;
 mod trunks;
 mod voice;
+mod watchers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -54,6 +55,7 @@ use patience::Patience;
 use ports::Ports;
 use recordings::Recordings;
 use trunks::Trunks;
+use watchers::Watchers;
 
 /// One thing that happened outside.
 #[derive(Clone, Debug)]
@@ -216,6 +218,7 @@ pub struct Engine {
     faults: u64,
     recordings: Recordings,
     guesses: Guesses,
+    watchers: Watchers,
     refused_passwords: u64,
     locked_out: u64,
 }
@@ -245,6 +248,7 @@ impl Engine {
             faults: 0,
             recordings: Recordings::default(),
             guesses: Guesses::default(),
+            watchers: Watchers::default(),
             refused_passwords: 0,
             locked_out: 0,
             settings,
@@ -296,6 +300,7 @@ impl Engine {
             locked_out: self.locked_out,
             closing_paths: self.legs.closing_len(),
             recordings: self.recordings.len(),
+            watched: self.watchers.watched_len(),
         }
     }
 
@@ -345,8 +350,9 @@ impl Engine {
                 user,
                 counts,
             } => {
-                let input = pbx::Input::Mailbox { user, counts };
-                self.work.push_back(Work::Pbx(account, input));
+                let name = Arc::clone(&user);
+                self.pbx_input(now, account, pbx::Input::Mailbox { user, counts });
+                self.mailbox_changed(now, account, name);
             }
             Input::Apply(plan) => self.apply(now, plan),
             Input::Remove(account) => self.remove(now, account),
@@ -369,6 +375,7 @@ impl Engine {
             self.registrar.remove(aor);
         }
         self.trunks_changed(now, plan.account, &plan);
+        self.review_watchers(now, &plan);
         match self.accounts.get_mut(&plan.account) {
             Some(account) => account.apply(plan),
             None => {
@@ -392,6 +399,7 @@ impl Engine {
             self.registrar.remove(aor);
         }
         self.trunks_removed(now, account);
+        self.watchers_removed(now, account);
         self.accounts.remove(&account);
         self.set_wake(account, None);
     }
@@ -498,6 +506,7 @@ impl Engine {
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
             pbx::Effect::Ask(question) => self.effects.push(Effect::Ask(question)),
+            pbx::Effect::Watched { name, lines } => self.lamp_changed(now, account, name, lines),
             pbx::Effect::Originated { outcome } => {
                 self.effects.push(Effect::Originated { outcome });
             }
@@ -513,6 +522,7 @@ impl Engine {
         for leg in self.legs.of_account(id) {
             self.hang_up(now, leg, HangupCause::AccountFault);
         }
+        self.watch_again(id);
         self.effects.push(Effect::CloseCalls {
             account: id,
             at: now,

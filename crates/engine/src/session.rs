@@ -30,7 +30,10 @@ impl Engine {
             }
             sip::Event::Cancelled { dialog, reason: _ } => self.over(dialog, HangupCause::GaveUp),
             sip::Event::Ended { dialog, cause } => self.over(dialog, cause_of(&cause)),
-            sip::Event::Established { .. } | sip::Event::Subscription { .. } => {}
+            sip::Event::Established { .. } => {}
+            sip::Event::Subscription { subscription, news } => {
+                self.subscription_news(now, subscription, &news);
+            }
             sip::Event::Referred { dialog, referral } => self.referred(now, dialog, &referral),
             sip::Event::Offered { dialog, sdp } => self.offered(now, dialog, &sdp),
             sip::Event::OfferWanted { dialog } => self.offer_wanted(now, dialog),

@@ -55,4 +55,6 @@ pub struct Counts {
     pub closing_paths: usize,
     /// Recordings that have begun and not ended.
     pub recordings: usize,
+    /// Names and mailboxes that some phone watches.
+    pub watched: usize,
 }

@@ -479,3 +479,4 @@ mod click_to_call;
 mod fax;
 mod menus;
 mod transfer;
+mod watchers;

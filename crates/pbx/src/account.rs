@@ -18,6 +18,9 @@ use crate::origination::{Origination, Unplaced};
 use crate::plan::Plan;
 use crate::recordings::Recorded;
 use crate::turn::Turn;
+#[cfg(any(test, feature = "testing"))]
+use crate::watch::Line;
+use crate::watch::Watched;
 
 /// Calls at once of one account without a limit of its own.
 pub(crate) const MAX_CALLS_PER_ACCOUNT: usize = 100_000;
@@ -34,6 +37,7 @@ pub struct Account {
     legs: BTreeMap<LegId, CallId>,
     deadlines: BTreeSet<(Time, CallId)>,
     floor: Floor,
+    watched: Watched,
     /// What was decided so far in this step. A field, so that a step that panics leaves it for
     /// the next one, which is `Input::EndAll`.
     effects: Vec<Effect>,
@@ -82,6 +86,7 @@ impl Account {
             legs: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             floor: Floor::default(),
+            watched: Watched::default(),
             effects: Vec::new(),
         }
     }
@@ -158,10 +163,15 @@ impl Account {
                 told,
             } => self.step(call, now, ids, |call, turn| call.told(question, told, turn)),
             Input::Mailbox { user, counts } => self.floor.set_mailbox(user, counts),
+            Input::Watch { name } => self.watch(name),
+            Input::Unwatch { name } => self.watched.end(&name),
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }
         self.offer(now, ids);
+        while let Some((name, lines)) = self.watched.next_change() {
+            self.effects.push(Effect::Watched { name, lines });
+        }
         std::mem::take(&mut self.effects)
     }
 
@@ -196,6 +206,15 @@ impl Account {
     /// How many messages the mailbox of the user with that internal number holds.
     pub fn mailbox(&self, user: &str) -> MailboxCounts {
         self.floor.mailbox(user)
+    }
+
+    /// How a name is, and how many parts in calls the floor counts for it: for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn lines_of(&self, name: &str) -> (Vec<Line>, usize) {
+        let calls = self.calls.values();
+        let lines = calls.flat_map(|Entry { call, .. }| call.core.lines());
+        let lines = lines.filter(|(of, _)| **of == *name).map(|(_, line)| line);
+        (lines.collect(), self.floor.parts_of(name))
     }
 
     /// How many calls are in progress.
@@ -391,6 +410,14 @@ impl Account {
         }
     }
 
+    /// Watches a name from now on, in the calls that are there and in those to come.
+    fn watch(&mut self, name: Arc<str>) {
+        self.watched.begin(name);
+        for (id, Entry { call, .. }) in &self.calls {
+            self.watched.look(*id, call.core.lines());
+        }
+    }
+
     fn end_all(&mut self, cause: HangupCause, now: Time, ids: &mut Ids) {
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for call in calls {
@@ -419,6 +446,13 @@ impl Account {
         };
         let life = step(&mut entry.call, &mut turn);
         let deadline = entry.call.deadline();
+        if !self.watched.is_empty() {
+            let lines = match life {
+                Life::Goes => entry.call.core.lines(),
+                Life::Over => Vec::new(),
+            };
+            self.watched.look(id, lines);
+        }
         match life {
             Life::Over => {
                 self.deadlines.remove(&(entry.noted, id));

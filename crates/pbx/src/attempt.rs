@@ -5,6 +5,7 @@
 mod asked;
 mod connected;
 mod guest;
+mod lines;
 
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ pub(crate) struct Attempt {
     id: AttemptId,
     goal: Goal,
     legs: Vec<LegId>,
+    /// Those of them that have said that they ring.
+    rung: Vec<LegId>,
     state: State,
     /// Of the legs that failed so far, the failure that says most about the party.
     failure: Option<Failure>,
@@ -289,14 +292,14 @@ impl Core {
 impl Core {
     /// A leg rings.
     pub(crate) fn leg_rings(&mut self, leg: LegId, turn: &mut Turn<'_>) {
-        if self.is_trying(leg) {
+        if self.note_rings(leg) {
             self.ring_caller(turn);
         }
     }
 
     /// A leg sends audio before its answer.
     pub(crate) fn leg_progresses(&mut self, leg: LegId, turn: &mut Turn<'_>) {
-        if self.is_trying(leg) {
+        if self.note_rings(leg) {
             self.early_media(leg, turn);
         }
     }
@@ -394,10 +397,18 @@ impl Core {
             .any(|attempt| attempt.legs.contains(&leg))
     }
 
-    fn is_trying(&self, leg: LegId) -> bool {
-        self.attempts
-            .iter()
-            .any(|attempt| attempt.state == State::Trying && attempt.legs.contains(&leg))
+    /// Notes that a leg rings. `false`: nobody waits for it to answer any more.
+    fn note_rings(&mut self, leg: LegId) -> bool {
+        let mut attempts = self.attempts.iter_mut();
+        let attempt =
+            attempts.find(|attempt| attempt.state == State::Trying && attempt.legs.contains(&leg));
+        let Some(attempt) = attempt else {
+            return false;
+        };
+        if !attempt.rung.contains(&leg) {
+            attempt.rung.push(leg);
+        }
+        true
     }
 }
 
@@ -415,6 +426,7 @@ impl Core {
             id,
             goal,
             legs,
+            rung: Vec::new(),
             state: State::Trying,
             failure: None,
         });
@@ -479,6 +491,7 @@ impl Core {
     fn drop_leg(&mut self, attempt: &mut Attempt, leg: LegId, turn: &mut Turn<'_>) {
         turn.forget_leg(leg);
         attempt.legs.retain(|other| *other != leg);
+        attempt.rung.retain(|other| *other != leg);
         self.early_media_over(leg);
         if let Goal::Outside { trunk, .. } = &mut attempt.goal
             && let Some(trunk) = trunk.take()

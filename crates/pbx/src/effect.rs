@@ -10,6 +10,7 @@ use crate::origination::Unplaced;
 use crate::question::Question;
 use crate::recording::{RecordLimits, RecordingId, Voice};
 use crate::sound::{PlayId, Sound, Times};
+use crate::watch::Line;
 
 /// One thing to be done, in the order given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +130,13 @@ pub enum Effect {
     Ask(Box<Question>),
     /// Remember this.
     Emit(Event),
+    /// How a watched name is from now on: all its parts in calls, none when it is idle.
+    Watched {
+        /// The name.
+        name: Arc<str>,
+        /// Its parts.
+        lines: Vec<Line>,
+    },
     /// The answer to `Input::Originate`: the call that was begun, or why none was.
     Originated {
         /// Which call.

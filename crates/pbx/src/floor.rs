@@ -40,6 +40,13 @@ impl Floor {
         &mut self.users
     }
 
+    /// Calls that a user takes part in, for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn parts_of(&self, user: &str) -> usize {
+        let count = self.users.counts.get(user).copied().unwrap_or_default();
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
     /// Calls on each trunk, in and out.
     pub(crate) fn trunks(&mut self) -> &mut Tally {
         &mut self.trunks

@@ -116,6 +116,17 @@ pub enum Input {
         /// How many.
         counts: MailboxCounts,
     },
+    /// Somebody wants to know how that name is: `Effect::Watched` tells it at once, and whenever it
+    /// changes.
+    Watch {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// Nobody wants to know it any more.
+    Unwatch {
+        /// The name.
+        name: Arc<str>,
+    },
     /// The deadline was reached.
     Wake,
     /// Every call must end now.

@@ -40,6 +40,7 @@ mod sound;
 mod transfer;
 mod trigger;
 mod turn;
+mod watch;
 
 pub use account::{Account, CallView, Stage};
 pub use effect::{CallerId, Effect, Progress, Target};
@@ -53,8 +54,8 @@ pub use mailbox::MailboxCounts;
 pub use network::Network;
 pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{
-    ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Limits, NumberFormat, Plan, Register,
-    Transport, Trunk, TrunkIndex, User, UserIndex,
+    ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Lamps, Limits, NumberFormat, Plan,
+    Register, Transport, Trunk, TrunkIndex, User, UserIndex,
 };
 pub use question::{Question, QuestionId, Told};
 pub use recording::{
@@ -63,3 +64,4 @@ pub use recording::{
 };
 pub use sound::{ANNOUNCEMENTS, MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone, is_sound_name};
 pub use trigger::Trigger;
+pub use watch::{Line, LineDirection, LineState};

@@ -56,6 +56,8 @@ pub struct Plan {
     pub numbering: Numbering,
     /// What it may use at most.
     pub limits: Limits,
+    /// What lamps show.
+    pub lamps: Lamps,
     /// What may be dialled outside.
     pub(crate) dialling: Dialling,
     /// Whom its mails are from.
@@ -232,6 +234,14 @@ pub struct Limits {
     pub calls_per_user: Option<u32>,
     /// Length of a call.
     pub call_length: Option<Duration>,
+}
+
+/// What phones are told that watch somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lamps {
+    /// With whom a watched user talks, too: every user of the account can watch every other.
+    pub show_callers: bool,
 }
 
 /// A person (or a desk) with an internal number.

@@ -117,6 +117,7 @@ impl Office {
             | Effect::Part { .. }
             | Effect::Referral { .. }
             | Effect::Originated { .. }
+            | Effect::Watched { .. }
             | Effect::Ask(_) => None,
         });
         let Some(leg) = device else { return };

@@ -195,6 +195,7 @@ impl Desk {
             Effect::Referral { leg, progress } => {
                 format!("tell {} of the transfer: {progress:?}", self.name(*leg))
             }
+            Effect::Watched { name, lines } => shown(name, lines),
             Effect::Ask(question) => format!("ask {}", question.asks.url),
             Effect::Originated { outcome: Ok(_) } => "begun".to_owned(),
             Effect::Originated { outcome: Err(why) } => format!("not begun: {why:?}"),
@@ -218,6 +219,18 @@ impl Desk {
         self.laws.silence().unwrap();
         assert!(self.account.is_idle(), "{:?}", self.account);
     }
+}
+
+/// A lamp, in words.
+fn shown(name: &str, lines: &[Line]) -> String {
+    let line = |line: &Line| {
+        let words = format!("{:?} {:?}", line.direction, line.state).to_lowercase();
+        let other = line.other.as_ref().map(|other| other.number.as_deref());
+        let other = other.map(|number| format!(" {}", number.unwrap_or("nobody")));
+        words + &other.unwrap_or_default()
+    };
+    let lines: Vec<String> = lines.iter().map(line).collect();
+    format!("{name}: {lines:?}").replace('"', "")
 }
 
 fn plan(change: impl FnOnce(&mut Draft)) -> Arc<Plan> {
@@ -293,4 +306,5 @@ mod ring_group;
 mod set_caller_id;
 mod time_conditions;
 mod transfer;
+mod watch;
 mod webhook;

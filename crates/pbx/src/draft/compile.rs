@@ -101,6 +101,7 @@ impl Draft {
             domain: self.domain.as_str().into(),
             time_zone: self.time_zone.as_str().into(),
             limits: compiler.limits(),
+            lamps: self.lamps,
             dialling,
             mail_from: self.mail.from.as_deref().map(Into::into),
             trunks,

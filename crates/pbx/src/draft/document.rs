@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use super::triggers::Triggers;
-use crate::plan::{NumberFormat, Record, Transport};
+use crate::plan::{Lamps, NumberFormat, Record, Transport};
 
 /// An account's draft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Draft {
     /// What it may use at most.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// What phones are told that watch somebody.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lamps: Lamps,
     /// What may be dialled outside.
     #[serde(default, skip_serializing_if = "is_default")]
     pub dialling: Dialling,

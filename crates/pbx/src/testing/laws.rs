@@ -128,6 +128,8 @@ impl Laws {
             | Input::Played { .. }
             | Input::Recorded { .. }
             | Input::Agent { .. }
+            | Input::Watch { .. }
+            | Input::Unwatch { .. }
             | Input::Wake
             | Input::EndAll { .. } => {}
         }
@@ -218,20 +220,15 @@ impl Laws {
                     "what is recorded goes on by a leg that is there".to_owned()
                 })
             }
-            Effect::HangUp { leg, .. } => {
-                law(!self.plays.contains_key(leg), || {
-                    "a play is stopped before its leg is hung up".to_owned()
-                })?;
-                // A leg that nobody has may be hung up again: it may have answered late.
-                self.leg_over(*leg);
-                Ok(())
-            }
+            Effect::HangUp { leg, .. } => self.hang_up(*leg),
             Effect::Emit(event) => self.event(event),
             Effect::Part { leg } => self.part(*leg),
             Effect::Referral { leg, progress } => law(
                 matches!(progress, Progress::Refused(_)) || self.has_answered(*leg),
                 || "who is told of a transfer is there".to_owned(),
             ),
+            // Of lamps, `Lamps` knows.
+            Effect::Watched { .. } => Ok(()),
             Effect::Ask(question) => law(self.calls.contains_key(&question.call), || {
                 "only a call that goes on asks".to_owned()
             }),
@@ -240,6 +237,15 @@ impl Laws {
                 || "a program hears of its call before anybody".to_owned(),
             ),
         }
+    }
+
+    fn hang_up(&mut self, leg: LegId) -> Verdict {
+        law(!self.plays.contains_key(&leg), || {
+            "a play is stopped before its leg is hung up".to_owned()
+        })?;
+        // A leg that nobody has may be hung up again: it may have answered late.
+        self.leg_over(leg);
+        Ok(())
     }
 
     fn is_told(&self, call: CallId) -> bool {

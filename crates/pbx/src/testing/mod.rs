@@ -2,6 +2,7 @@
 //! every run must keep, and a driver that tries to break them.
 
 mod document;
+mod lamps;
 mod laws;
 mod passes;
 mod queues;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clock::Time;
 
 use super::document::random_draft;
+use super::lamps::Lamps;
 use super::laws::Laws;
 use super::queues::Queues;
 use super::random::Random;
@@ -84,6 +85,7 @@ pub(super) fn walk_on_tape(
         ids: Ids::new(CallIds::new(0, START), LegId(1)),
         now: START,
         laws: Laws::new(),
+        lamps: Lamps::default(),
         past_legs: Vec::new(),
         questions: Vec::new(),
         walked: Walked::default(),
@@ -121,6 +123,7 @@ struct Walker<'a> {
     now: Time,
     random: Random,
     laws: Laws,
+    lamps: Lamps,
     queues: Queues,
     past_legs: Vec<LegId>,
     /// The newest questions, answered or not.
@@ -139,7 +142,8 @@ impl Walker<'_> {
             75..=88 => self.time(),
             89..=90 => self.told(),
             91..=92 => self.agent(),
-            93..=95 => self.give(Input::Wake),
+            93 => self.watch(),
+            94..=95 => self.give(Input::Wake),
             96..=98 => {
                 let version = u64::from(step) + 1;
                 self.plan = random_plan(&mut self.random, version, self.tape, &mut self.queues)?;
@@ -319,6 +323,21 @@ impl Walker<'_> {
         })
     }
 
+    /// Somebody begins to watch a name, or nobody does any more.
+    fn watch(&mut self) -> Result<(), String> {
+        let watched: Vec<Arc<str>> = self.lamps.watched().cloned().collect();
+        if let Some(name) = self.random.pick(&watched).cloned()
+            && self.random.percent(20)
+        {
+            return self.give(Input::Unwatch { name });
+        }
+        let users = self.plan.users.iter();
+        let users: Vec<Arc<str>> = users.map(|user| Arc::clone(&user.who.number)).collect();
+        let name = self.random.pick(&users).cloned();
+        let name = name.unwrap_or_else(|| "nobody".into());
+        self.give(Input::Watch { name })
+    }
+
     /// Time goes on, to the next deadline or by a little less than that.
     fn time(&mut self) -> Result<(), String> {
         let deadline = self.account.deadline();
@@ -338,6 +357,7 @@ impl Walker<'_> {
         let woken = matches!(input, Input::Wake);
         self.laws.input(&input);
         self.queues.input(&input);
+        self.lamps.input(&input);
         let told = format!("{input:?}");
         let (now, ids) = (self.now, self.ids.clone());
         self.tape.push(Taped::Input(now, input.clone(), ids));
@@ -348,6 +368,7 @@ impl Walker<'_> {
         self.remember(&effects);
         self.laws
             .effects(&effects)
+            .and_then(|()| self.lamps.effects(&effects, &self.account))
             .and_then(|()| {
                 self.queues
                     .effects(self.now, &effects, self.account.deadline())
@@ -519,6 +540,10 @@ mod tests {
         });
         check_bites("a leg is dialled twice", |effect| {
             1 + usize::from(matches!(effect, Effect::Dial { .. }))
+        });
+        check_bites("a lamp does not go out", |effect| {
+            let goes_out = matches!(effect, Effect::Watched { lines, .. } if lines.is_empty());
+            usize::from(!goes_out)
         });
     }
 }
