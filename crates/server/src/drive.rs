@@ -6,6 +6,7 @@
 
 mod core;
 mod gauges;
+mod held;
 mod message;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ pub use gauges::Gauges;
 pub use message::{Asked, Message};
 
 use self::core::Core;
+use self::held::Held;
 
 use crate::clock::Clock;
 use crate::dns::Dns;
@@ -158,7 +160,7 @@ impl Loop {
             sounds: Sounds::start(parts.library)?,
             gauges,
             datagrams: Vec::new(),
-            commands: Vec::new(),
+            commands: Held::default(),
             events: Vec::new(),
             shedding: false,
         };
@@ -195,15 +197,18 @@ impl Loop {
                 break;
             }
         }
+        self.core.hand_over_all();
         // What was handed to the ledger is written before it ends: it is stopped after this thread.
     }
 
     /// Sleeps until a socket or the inbox has something, or the engine's deadline.
     fn wait(&mut self, ready: &mut Vec<u64>) {
-        let deadline = [self.core.engine.deadline(), self.stop_deadline()]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadlines = [
+            self.core.engine.deadline(),
+            self.core.commands.deadline(),
+            self.stop_deadline(),
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
         let longest = self.core.clock.until(self.next_report).max(SHORTEST_SLEEP);
         let sleep = deadline
             .map_or(longest, |at| self.core.clock.until(at))
@@ -349,7 +354,8 @@ impl Loop {
         for port in &mut self.udp {
             port.flush();
         }
-        self.core.hand_over();
+        let now = self.core.clock.now();
+        self.core.hand_over(now);
     }
 
     fn stop_deadline(&self) -> Option<Time> {

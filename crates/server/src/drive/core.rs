@@ -11,6 +11,7 @@ use pbx::draft::Draft;
 use pbx::{Question, Unplaced};
 use sip::Transmit;
 
+use super::held::Held;
 use super::{Asked, Gauges, Message};
 use crate::clock::Clock;
 use crate::dns::Dns;
@@ -36,10 +37,10 @@ pub(super) struct Core {
     pub(super) messages: Sender<Message>,
     pub(super) recorder: Option<Recorder>,
     pub(super) sounds: Sounds,
-    /// What the present round has for the network, for the media threads and for the ledger. They
-    /// are told once a round, in this order: a thread that is woken would take our turn.
+    /// What there is for the network, for the media threads and for the ledger. They are told once
+    /// a round, in this order: a thread that is woken would take our turn.
     pub(super) datagrams: Vec<Transmit>,
-    pub(super) commands: Vec<media::Command>,
+    pub(super) commands: Held,
     pub(super) events: Vec<pbx::Event>,
     pub(super) shedding: bool,
 }
@@ -97,7 +98,7 @@ impl Core {
             }
             Effect::Ask(question) => self.ask(*question),
             Effect::CloseCalls { account, at } => {
-                self.hand_over();
+                self.hand_over_events();
                 self.ledger.close_calls(account, at);
             }
         }
@@ -139,12 +140,28 @@ impl Core {
         asked.reply.send(outcome).ok();
     }
 
-    pub(super) fn hand_over(&mut self) {
-        for command in self.commands.drain(..) {
+    pub(super) fn hand_over(&mut self, now: Time) {
+        let commands = self.commands.take(now);
+        self.command(commands);
+        self.hand_over_events();
+    }
+
+    /// Hands everything over: there is no later.
+    pub(super) fn hand_over_all(&mut self) {
+        let commands = self.commands.take_all();
+        self.command(commands);
+        self.hand_over_events();
+    }
+
+    fn command(&self, commands: Vec<media::Command>) {
+        for command in commands {
             if let Err(error) = self.rtp.send(command) {
                 tracing::error!(%error, "a media command was lost");
             }
         }
+    }
+
+    fn hand_over_events(&mut self) {
         if !self.events.is_empty() {
             let lost = self.ledger.push(self.events.drain(..));
             if lost > 0 {

@@ -104,9 +104,13 @@ impl Keeper {
         let beat = self
             .is_alive_worth_telling()
             .then(|| self.beaten_at + HEARTBEAT);
-        let until = self.due.into_iter().chain(beat).min();
+        // What comes soon after a commit is worth no wake-up: mostly a webhook follows it.
+        let quiet = self.committed_at + EVENT_WINDOW;
+        let quiet = (self.due.is_none() && Instant::now() < quiet).then_some(quiet);
+        let until = self.due.into_iter().chain(beat).chain(quiet).min();
         let wake_for = match self.due {
-            None => WakeFor::Anything,
+            None if quiet.is_none() => WakeFor::Anything,
+            None => WakeFor::Hooks,
             Some(_) if self.batch.deliveries.is_empty() => WakeFor::Hooks,
             Some(_) => WakeFor::Urgent,
         };
@@ -135,10 +139,10 @@ impl Keeper {
             for item in taken.items {
                 self.fold_item(item);
             }
-            // A webhook goes at once after a quiet time, else when the window since the last is over.
+            // They go at once after a quiet time, else when the window since the last commit is over.
             let tells = !self.batch.deliveries.is_empty();
-            let hooks_due = (self.committed_at + HOOK_WINDOW).max(now);
-            self.due_by(if tells { hooks_due } else { now + EVENT_WINDOW });
+            let window = if tells { HOOK_WINDOW } else { EVENT_WINDOW };
+            self.due_by((self.committed_at + window).max(now));
         }
         if !taken.attempts.is_empty() {
             self.batch.attempts.extend(taken.attempts);
