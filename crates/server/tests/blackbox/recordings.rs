@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::common::account::{
-    ANNS_EMAIL, JOHN, JOHNS_NUMBER, PASSWORD, RECORDED_NUMBER, Registration, Trunk,
+    ANN, ANNS_EMAIL, JOHN, JOHNS_NUMBER, PASSWORD, RECORDED_NUMBER, Registration, Trunk,
     VOICEMAIL_NUMBER,
 };
 use crate::common::baresip::{Baresip, Talking};
@@ -207,6 +207,60 @@ fn a_conversation_has_each_side_in_its_channel_and_is_told_last() {
             "own {own}, the other's {others}"
         );
     }
+}
+
+/// A phone of the account that answers and sends a tone.
+fn phone(stage: &Stage, device: &str, hertz: f64, seconds: u32) -> Talking {
+    let proxy = stage.server.listening().udp;
+    let account = format!(
+        "<sip:{device}@{DOMAIN}>;auth_pass={PASSWORD};outbound=\"sip:{proxy}\";regint=600;\
+         answermode=auto;audio_codecs=PCMU"
+    );
+    let phone = Baresip {
+        account: &account,
+        hertz,
+        order: None,
+        seconds,
+    };
+    let phone = phone.start();
+    phone.wait_for("200 OK");
+    phone
+}
+
+/// The half seconds in which a tone is heard: the first and the last.
+fn heard_from_to(samples: &[i16], hertz: f64) -> Option<(usize, usize)> {
+    let parts = samples.chunks_exact(4_000).enumerate();
+    let mut heard = parts.filter(|(_, part)| wave::loudness(part, hertz) > HEARD);
+    let (first, _) = heard.next()?;
+    Some((first, heard.next_back().map_or(first, |(last, _)| last)))
+}
+
+#[test]
+fn a_recorded_call_that_is_handed_on_is_recorded_to_its_end() {
+    let stage = stage(&[]);
+    let john = phone(&stage, "1010-desk", JOHNS_HERTZ, 25);
+    let _ann = phone(&stage, "1020-desk", ANNS_HERTZ, 25);
+    let _caller = caller(&stage, RECORDED_NUMBER, 12);
+    john.wait_for("Call established");
+    std::thread::sleep(Duration::from_secs(3));
+    john.does(&format!("/transfer sip:{ANN}@{DOMAIN}"));
+    let test = "recordings::a_recorded_call_that_is_handed_on_is_recorded_to_its_end";
+    let hooks = hooks(&stage, test, 7);
+    let told = &hooks[6];
+    assert!(hooks.iter().all(|hook| hook.call() == told.call()));
+    let channels = audio(&stage, contract::text(&told.body, "call_recording_link"));
+    let [left, right] = channels.as_slice() else {
+        panic!("a conversation is stereo, not {}", channels.len());
+    };
+    let johns = heard_from_to(right, JOHNS_HERTZ).expect("John is heard");
+    let anns = heard_from_to(right, ANNS_HERTZ).expect("Ann is heard");
+    let callers = heard_from_to(left, CALLERS_HERTZ).expect("the caller is heard");
+    assert!(johns.1 < anns.0, "John {johns:?}, then Ann {anns:?}");
+    assert!(callers.0 <= johns.1 && callers.1 >= anns.0, "{callers:?}");
+    for hertz in [JOHNS_HERTZ, ANNS_HERTZ] {
+        assert_eq!(heard_from_to(left, hertz), None);
+    }
+    assert_eq!(heard_from_to(right, CALLERS_HERTZ), None);
 }
 
 #[test]

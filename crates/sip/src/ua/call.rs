@@ -145,8 +145,22 @@ pub(crate) struct Leaving {
 pub(crate) enum Rest {
     /// Our 200 must be acknowledged before we may send BYE (RFC 3261 §15).
     Acknowledgement(Unacknowledged, Option<Reason>),
+    /// The peer must hear how the transfer it asked for went before the BYE overtakes it.
+    LastWord(LastWord),
     /// The answer to our BYE.
     ByeAnswer,
+}
+
+/// What a peer is still told of its transfer (RFC 3515 §2.4.4) when the owner has let go.
+pub(crate) struct LastWord {
+    /// Our Contact.
+    pub(crate) contact: Box<str>,
+    /// The REFER.
+    pub(crate) served: Option<Served>,
+    /// That of the BYE.
+    pub(crate) reason: Option<Reason>,
+    /// When the BYE is sent in any case.
+    pub(crate) until: Time,
 }
 
 /// A 200 to an INVITE, repeated until its ACK comes (RFC 3261 §13.3.1.4).
@@ -287,6 +301,7 @@ impl Call {
             Phase::Talking(talking) => Some(talking.deadline()),
             Phase::Leaving(leaving) => match &leaving.rest {
                 Rest::Acknowledgement(unacknowledged, _) => Some(unacknowledged.deadline()),
+                Rest::LastWord(word) => Some(word.until),
                 Rest::ByeAnswer => None,
             },
         }
@@ -326,7 +341,7 @@ impl Talking {
             .filter(|_| self.is_quiet())
             .map(|next| next.not_before);
         let mut deadline = self.session.deadline();
-        let served = self.served.as_ref().map(Served::deadline);
+        let served = self.served.as_ref().and_then(Served::deadline);
         for other in [unacknowledged, exchange, next, served]
             .into_iter()
             .flatten()

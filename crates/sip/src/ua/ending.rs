@@ -1,8 +1,10 @@
 //! How calls end: BYE both ways, CANCEL, loss of the peer, expiry (RFC 3261 §15).
 
+use std::time::Duration;
+
 use clock::Time;
 
-use super::call::{Call, Exchange, First, Intent, Leaving, Phase, Rest, Talking};
+use super::call::{Call, Exchange, First, Intent, LastWord, Leaving, Phase, Rest, Talking};
 use super::clients::{Answered, Failure, Owner};
 use super::compose;
 use super::inside::Outgoing;
@@ -12,6 +14,9 @@ use super::types::{Answer, DialogId, EndCause, Event, Output, Reason};
 use super::{Arrival, Ua};
 use crate::dialog::Dialog;
 use crate::{Method, Writer};
+
+/// How long a peer may leave the last word of its transfer unanswered before it is hung up.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(2);
 
 impl Ua {
     /// Ends a call in whatever state it is: CANCEL, BYE, or 487 to an INVITE that rings. The owner
@@ -65,14 +70,21 @@ impl Ua {
         step: &mut Step,
     ) -> Phase {
         self.abandon_exchange(&talking, step);
-        match talking.unacknowledged {
+        let rest = match (talking.unacknowledged, talking.served) {
             // RFC 3261 §15: the called side sends no BYE before the ACK for its 2xx came.
-            Some(ok) if ok.first == First::Call => Phase::Leaving(Box::new(Leaving {
-                dialog: talking.dialog,
-                rest: Rest::Acknowledgement(ok, reason),
-            })),
-            Some(_) | None => self.send_bye(talking.dialog, reason.as_ref(), step),
-        }
+            (Some(ok), _) if ok.first == First::Call => Rest::Acknowledgement(ok, reason),
+            (_, Some(served)) if served.has_last_word() => Rest::LastWord(LastWord {
+                contact: talking.contact,
+                served: Some(served),
+                reason,
+                until: step.now + LAST_WORD_WITHIN,
+            }),
+            _ => return self.send_bye(talking.dialog, reason.as_ref(), step),
+        };
+        Phase::Leaving(Box::new(Leaving {
+            dialog: talking.dialog,
+            rest,
+        }))
     }
 
     /// Ends a call that talks because of something that happened here.

@@ -80,7 +80,9 @@ impl Ua {
                 Rest::Acknowledgement(ok, reason) if is_ack_of(ok.cseq, arrival.message) => {
                     self.send_bye(leaving.dialog, reason.as_ref(), step)
                 }
-                Rest::Acknowledgement(..) | Rest::ByeAnswer => Phase::Leaving(leaving),
+                Rest::Acknowledgement(..) | Rest::LastWord(_) | Rest::ByeAnswer => {
+                    Phase::Leaving(leaving)
+                }
             },
             other @ (Phase::Inviting(_) | Phase::Ringing(_)) => other,
         };

@@ -29,6 +29,14 @@ impl<T> Notices<T> {
         }
     }
 
+    /// What follows the NOTIFY under way.
+    pub(crate) fn next(&self) -> Option<&T> {
+        match self {
+            Self::Idle => None,
+            Self::Sent { next } => next.as_ref(),
+        }
+    }
+
     /// The NOTIFY under way is answered; what is to be sent next.
     pub(crate) fn answered(&mut self) -> Option<T> {
         let Self::Sent { next } = self else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Time;
 
-use super::call::{Call, Phase, Talking};
+use super::call::{Call, LastWord, Leaving, Phase, Rest, Talking};
 use super::clients::{Answered, Failure, Owner};
 use super::inside::Outgoing;
 use super::keys::ServerKey;
@@ -16,6 +16,7 @@ use super::step::Step;
 use super::types::{Answer, DialogId, Event, Output, Referral, Replaces};
 use super::{Arrival, Ua};
 use crate::bytes::as_str;
+use crate::dialog::Dialog;
 use crate::transaction::{LIFETIME, T2};
 use crate::{Message, Method, Name, NameAddr, Scheme, Uri, Writer, reason_phrase};
 
@@ -48,6 +49,8 @@ pub(crate) enum Served {
         /// When it is told no more.
         until: Time,
     },
+    /// The peer has been told all; its answer to the last NOTIFY is awaited.
+    Closing,
 }
 
 /// Whether who sent a REFER wants to hear of its success.
@@ -78,10 +81,22 @@ enum State {
 
 impl Served {
     /// When something must be done about it.
-    pub(crate) fn deadline(&self) -> Time {
+    pub(crate) fn deadline(&self) -> Option<Time> {
         match self {
-            Self::Asked { give_up_at, .. } => *give_up_at,
-            Self::Told { until, .. } => *until,
+            Self::Asked { give_up_at, .. } => Some(*give_up_at),
+            Self::Told { until, .. } => Some(*until),
+            Self::Closing => None,
+        }
+    }
+
+    /// Whether the last word to the peer is on its way or about to be.
+    pub(crate) fn has_last_word(&self) -> bool {
+        match self {
+            Self::Asked { .. } => false,
+            Self::Told { notices, .. } => notices
+                .next()
+                .is_some_and(|stand| stand.state == State::Over),
+            Self::Closing => true,
         }
     }
 }
@@ -138,7 +153,10 @@ impl Ua {
         step: &mut Step,
     ) {
         let busy = match &call.phase {
-            Phase::Talking(talking) => talking.served.is_some(),
+            Phase::Talking(talking) => match talking.served {
+                Some(Served::Asked { .. } | Served::Told { .. }) => true,
+                Some(Served::Closing) | None => false,
+            },
             Phase::Inviting(_) | Phase::Ringing(_) | Phase::Leaving(_) => true,
         };
         let is_full = self.servers.len() >= self.limits.max_server_transactions;
@@ -189,7 +207,7 @@ impl Ua {
                 Answer::code(200).header("Expires", &TOLD_FOR.as_secs().to_string())
             }
             Some(Served::Told { .. }) => Answer::code(200).header("Expires", "0"),
-            Some(Served::Asked { .. }) | None => Answer::code(481),
+            Some(Served::Asked { .. } | Served::Closing) | None => Answer::code(481),
         };
         let code = answer.code;
         self.answer_once(arrival, answer, step);
@@ -211,33 +229,72 @@ impl Ua {
     /// The final answer to a NOTIFY about a REFER, or none.
     pub(super) fn notify_answered(
         &mut self,
-        dialog: DialogId,
+        id: DialogId,
         outcome: Result<&Answered<'_, '_>, Failure>,
         step: &mut Step,
     ) {
-        let Some(mut call) = self.take_call(dialog) else {
+        let Some(mut call) = self.take_call(id) else {
             return;
         };
         let credentials = call.credentials.as_deref();
-        if let Phase::Talking(talking) = &mut call.phase {
-            let is_again = outcome.is_ok_and(|answered| {
-                let dialog = &mut talking.dialog;
-                self.inside_again(dialog, credentials, answered, step)
-                    .is_some()
-            });
+        let (dialog, contact, served) = match &mut call.phase {
+            Phase::Talking(talking) => {
+                let Talking {
+                    dialog,
+                    contact,
+                    served,
+                    ..
+                } = &mut **talking;
+                (dialog, &*contact, served)
+            }
+            Phase::Leaving(leaving) => {
+                let Leaving { dialog, rest } = &mut **leaving;
+                let Rest::LastWord(LastWord {
+                    contact, served, ..
+                }) = rest
+                else {
+                    return self.keep_call(id, call);
+                };
+                (dialog, &*contact, served)
+            }
+            Phase::Inviting(_) | Phase::Ringing(_) => return self.keep_call(id, call),
+        };
+        let is_again = outcome.is_ok_and(|answered| {
+            self.inside_again(dialog, credentials, answered, step)
+                .is_some()
+        });
+        if !is_again {
             let is_heard = outcome.is_ok_and(|answered| answered.code < 300);
-            match &mut talking.served {
+            match served {
                 Some(Served::Told { notices, .. }) if is_heard => {
                     if let Some(next) = notices.answered() {
-                        self.send_stand(talking, next, step);
+                        self.send_stand((dialog, contact), served, next, step);
                     }
                 }
                 // RFC 6665 §4.2.2: who refuses a NOTIFY gets no more of them. The call goes on.
-                Some(Served::Told { .. }) if !is_again => talking.served = None,
-                Some(_) | None => {}
+                Some(Served::Told { .. } | Served::Closing) => *served = None,
+                Some(Served::Asked { .. }) | None => {}
             }
         }
-        self.keep_call(dialog, call);
+        call.phase = self.leave_when_told(call.phase, step);
+        self.keep_call(id, call);
+    }
+
+    /// Who has let go hangs up once the peer has had the last word of its transfer.
+    fn leave_when_told(&mut self, phase: Phase, step: &mut Step) -> Phase {
+        match phase {
+            Phase::Leaving(leaving) => match leaving.rest {
+                Rest::LastWord(LastWord {
+                    served: None,
+                    reason,
+                    ..
+                }) => self.send_bye(leaving.dialog, reason.as_ref(), step),
+                Rest::LastWord(_) | Rest::Acknowledgement(..) | Rest::ByeAnswer => {
+                    Phase::Leaving(leaving)
+                }
+            },
+            other @ (Phase::Inviting(_) | Phase::Ringing(_) | Phase::Talking(_)) => other,
+        }
     }
 
     /// What is due about a REFER.
@@ -245,7 +302,7 @@ impl Ua {
         let due = talking
             .served
             .as_ref()
-            .filter(|it| it.deadline() <= step.now);
+            .filter(|it| it.deadline().is_some_and(|at| at <= step.now));
         match due {
             Some(Served::Asked { .. }) => {
                 let answer = self.come_again();
@@ -253,9 +310,10 @@ impl Ua {
             }
             Some(Served::Told { last: code, .. }) => {
                 let (code, state) = (*code, State::TimeOut);
-                self.send_stand(talking, Stand { code, state }, step);
+                let said = (&mut talking.dialog, &*talking.contact);
+                self.send_stand(said, &mut talking.served, Stand { code, state }, step);
             }
-            None => {}
+            Some(Served::Closing) | None => {}
         }
     }
 
@@ -311,17 +369,24 @@ impl Ua {
         };
         *last = stand.code;
         if let Some(stand) = notices.tell(stand) {
-            self.send_stand(talking, stand, step);
+            let said = (&mut talking.dialog, &*talking.contact);
+            self.send_stand(said, &mut talking.served, stand, step);
         }
     }
 
-    fn send_stand(&mut self, talking: &mut Talking, stand: Stand, step: &mut Step) {
-        let Some(Served::Told { event, until, .. }) = &talking.served else {
+    fn send_stand(
+        &mut self,
+        (dialog, contact): (&mut Dialog, &str),
+        served: &mut Option<Served>,
+        stand: Stand,
+        step: &mut Step,
+    ) {
+        let Some(Served::Told { event, until, .. }) = &*served else {
             return;
         };
-        let dialog = talking.dialog.tag.dialog;
-        if self.is_full_for(dialog) {
-            talking.served = None;
+        let id = dialog.tag.dialog;
+        if self.is_full_for(id) {
+            *served = None;
             return;
         }
         let left = (*until - step.now).as_secs();
@@ -333,19 +398,19 @@ impl Ua {
         let body = format!("SIP/2.0 {} {}\r\n", stand.code, reason_phrase(stand.code));
         let finish = |writer: Writer| {
             writer
-                .header("Contact", &*talking.contact)
+                .header("Contact", contact)
                 .header("Event", &**event)
                 .header("Subscription-State", state)
                 .body(SIPFRAG, body)
         };
         let outgoing = Outgoing {
             method: Method::Notify,
-            owner: Owner::Notify(dialog),
+            owner: Owner::Notify(id),
             finish,
         };
-        self.send_inside(&mut talking.dialog, outgoing, step);
+        self.send_inside(dialog, outgoing, step);
         if stand.state != State::Active {
-            talking.served = None;
+            *served = Some(Served::Closing);
         }
     }
 }

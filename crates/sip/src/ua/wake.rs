@@ -52,7 +52,10 @@ impl Ua {
                     repeat(ok, step);
                     Phase::Leaving(leaving)
                 }
-                Rest::ByeAnswer => Phase::Leaving(leaving),
+                Rest::LastWord(word) if word.until <= step.now => {
+                    self.send_bye(leaving.dialog, word.reason.as_ref(), step)
+                }
+                Rest::LastWord(_) | Rest::ByeAnswer => Phase::Leaving(leaving),
             },
         };
         self.keep_call(

@@ -207,6 +207,60 @@ fn an_owner_that_says_nothing_more_lets_the_news_end() {
     assert_eq!(told(&wire).0, "terminated;reason=timeout");
 }
 
+/// A transfer that succeeds while the peer has answered so many NOTIFYs; our side hangs up at once.
+fn succeeds(answered: usize) -> (Wire, DialogId, String) {
+    let (mut wire, dialog, tag) = talks();
+    wire.hears(&refer(11, &tag, "Refer-To: <sip:1011@h>"));
+    wire.does(|ua, now, _| ua.accept_referral(now, dialog));
+    for _ in 0..answered {
+        notify_is_answered(&mut wire, "200 OK");
+    }
+    wire.does(|ua, now, _| ua.tell_referrer(now, dialog, 200));
+    let names = wire.does(|ua, now, _| ua.hang_up(now, dialog, None));
+    assert_eq!(names, [""; 0], "the BYE waits");
+    (wire, dialog, tag)
+}
+
+#[test]
+fn the_last_word_of_a_transfer_comes_before_the_bye() {
+    // The first NOTIFY is still under way.
+    let (mut wire, ..) = succeeds(0);
+    assert_eq!(notify_is_answered(&mut wire, "200 OK"), ["NOTIFY"]);
+    let (state, body) = told(&wire);
+    assert_eq!(state, "terminated;reason=noresource");
+    assert!(body.starts_with("SIP/2.0 200"), "{body}");
+    assert_eq!(notify_is_answered(&mut wire, "200 OK"), ["BYE"]);
+    // Only the last one is.
+    for status in ["200 OK", "481 Gone"] {
+        let (mut wire, ..) = succeeds(1);
+        assert!(told(&wire).1.starts_with("SIP/2.0 200"));
+        assert_eq!(notify_is_answered(&mut wire, status), ["BYE"], "{status}");
+    }
+}
+
+#[test]
+fn who_does_not_answer_the_last_word_is_hung_up_all_the_same() {
+    for answered in [0, 1] {
+        let (mut wire, ..) = succeeds(answered);
+        let sent = |wire: &Wire| wire.sent.iter().any(|sent| sent.name() == "BYE");
+        wire.waits(Duration::from_millis(1_900));
+        assert!(!sent(&wire));
+        wire.waits(Duration::from_millis(200));
+        assert!(sent(&wire));
+        wire.waits(seconds(120));
+        assert_eq!(wire.ua.counts(), Counts::default());
+    }
+}
+
+#[test]
+fn who_hangs_up_on_the_last_word_is_sent_no_bye() {
+    let (mut wire, _, tag) = succeeds(1);
+    assert_eq!(wire.hears(&inside("BYE", 12, &tag)), ["200 BYE"]);
+    assert_eq!(notify_is_answered(&mut wire, "200 OK"), [""; 0]);
+    wire.waits(seconds(120));
+    assert_eq!(wire.ua.counts(), Counts::default());
+}
+
 /// An INVITE with that Replaces header, and what it would replace.
 fn replacing(wire: &mut Wire, value: &str) -> Replaced {
     let more = format!("Max-Forwards: 70\n    Replaces: {value}");

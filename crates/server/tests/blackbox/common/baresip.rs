@@ -80,6 +80,14 @@ impl Talking {
         });
     }
 
+    /// Does what it is told, such as `/transfer sip:1020@acme.test`.
+    pub(crate) fn does(&self, order: &str) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+        let line = format!("{order}\n");
+        let sent = socket.send_to(line.as_bytes(), self.keys);
+        sent.expect("loopback sends");
+    }
+
     /// Presses a key for a tenth of a second, which goes out as telephone events (RFC 4733).
     pub(crate) fn presses(&self, key: char) {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
