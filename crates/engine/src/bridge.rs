@@ -1,7 +1,7 @@
 //! The media between two legs: bridged on one thread, or over a tie line between two.
 
 use clock::Time;
-use media::{Carries, Codec, Command, Description, Local, Port, Way, own_offer, tie};
+use media::{Carries, Codec, Command, Description, Local, Port, ThreadId, Way, own_offer, tie};
 use pbx::LegId;
 
 use crate::legs::Tie;
@@ -20,7 +20,8 @@ impl Engine {
         if a.0.path.thread() == b.0.path.thread() {
             self.bridge(&a, &b);
         } else {
-            let (near, far) = self.tie_line(&a, &b, self.carries(one))?;
+            let thread = b.0.path.thread();
+            let (near, far) = self.tie_line(&a, thread, self.carries(one))?;
             self.bridge(&a, &near);
             self.bridge(&far, &b);
             let ends = [near.0.path, far.0.path];
@@ -37,7 +38,7 @@ impl Engine {
         Some(())
     }
 
-    fn bridge(&mut self, a: &(Port, Description), b: &(Port, Description)) {
+    pub(crate) fn bridge(&mut self, a: &(Port, Description), b: &(Port, Description)) {
         let bridge = Command::Bridge {
             a: a.0.path,
             b: b.0.path,
@@ -52,17 +53,18 @@ impl Engine {
         fax.map_or(Carries::Audio, |_| Carries::Fax)
     }
 
-    /// A port beside each of two, and what is spoken between them: what `a` speaks first.
-    fn tie_line(
+    /// A port beside `a` and one on another thread, and what is spoken between them: what `a` speaks
+    /// first.
+    pub(crate) fn tie_line(
         &mut self,
         a: &(Port, Description),
-        b: &(Port, Description),
+        thread: ThreadId,
         carries: Carries,
     ) -> Option<((Port, Description), (Port, Description))> {
         let mut voices = a.1.formats().iter().map(|format| format.codec);
         let codec = voices.find(|codec| codec.is_voice())?;
         let near = self.ports.take_beside(a.0)?;
-        let Some(far) = self.ports.take_beside(b.0) else {
+        let Some(far) = self.ports.take_on(thread) else {
             self.ports.add(vec![near]);
             return None;
         };

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use media::{Description, Direction, Fax, Latch, PathId, Port};
-use pbx::{AccountId, CallId, Failure, LegId};
+use pbx::{AccountId, CallId, Failure, LegId, Speech};
 use sip::{DialogId, Invite};
 
 /// One side of a call.
@@ -134,8 +134,10 @@ pub(crate) struct Media {
     pub(crate) wish: Direction,
     /// Whether it hears its other leg, or music because that one does not listen.
     pub(crate) hears: Hears,
-    /// How it reaches its other leg, when that is on another media thread.
+    /// How it reaches its other leg or its room, when that is on another media thread.
     pub(crate) tie: Option<Tie>,
+    /// The room that it is in.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// What a leg that talks hears.
@@ -153,6 +155,17 @@ pub(crate) struct Tie {
     pub(crate) ends: [PathId; 2],
 }
 
+/// A place in a room.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    /// The room's name.
+    pub(crate) room: Arc<str>,
+    /// What is mixed there: its own path, or the end of a tie line.
+    pub(crate) path: PathId,
+    /// Whether it may be heard.
+    pub(crate) speech: Speech,
+}
+
 impl Media {
     pub(crate) fn new(theirs: Option<Description>, latch: Latch) -> Self {
         let wish = theirs.as_ref().map(Description::direction);
@@ -161,6 +174,7 @@ impl Media {
             wish: wish.unwrap_or_default(),
             hears: Hears::Peer,
             tie: None,
+            seat: None,
             theirs,
             fax: None,
             ours: None,

@@ -24,6 +24,7 @@ mod patience;
 mod ports;
 mod recordings;
 mod registrations;
+mod rooms;
 mod session;
 mod settings;
 mod sources;
@@ -54,6 +55,7 @@ use legs::Legs;
 use patience::Patience;
 use ports::Ports;
 use recordings::Recordings;
+use rooms::Rooms;
 use trunks::Trunks;
 use watchers::Watchers;
 
@@ -217,6 +219,7 @@ pub struct Engine {
     effects: Vec<Effect>,
     faults: u64,
     recordings: Recordings,
+    rooms: Rooms,
     guesses: Guesses,
     watchers: Watchers,
     refused_passwords: u64,
@@ -247,6 +250,7 @@ impl Engine {
             effects: Vec::new(),
             faults: 0,
             recordings: Recordings::default(),
+            rooms: Rooms::default(),
             guesses: Guesses::default(),
             watchers: Watchers::default(),
             refused_passwords: 0,
@@ -301,6 +305,7 @@ impl Engine {
             closing_paths: self.legs.closing_len(),
             recordings: self.recordings.len(),
             watched: self.watchers.watched_len(),
+            rooms: self.rooms.len(),
         }
     }
 
@@ -501,6 +506,8 @@ impl Engine {
                 self.resume_recording(leg, recording);
             }
             pbx::Effect::StopRecording { leg, recording } => self.stop_recording(leg, recording),
+            pbx::Effect::JoinRoom { leg, room, speech } => self.join_room(now, leg, &room, speech),
+            pbx::Effect::LeaveRoom { leg } => self.leave_room(leg),
             pbx::Effect::Part { leg } => self.part(now, leg),
             pbx::Effect::Referral { leg, progress } => self.referral(now, leg, progress),
             pbx::Effect::HangUp { leg, cause } => self.hang_up(now, leg, cause),

@@ -18,6 +18,9 @@ impl Engine {
             Passed::Refused(code) => self.ua.refuse(now, dialog, code),
         };
         self.carry_out(outputs);
+        if let Some(leg) = self.legs.of_dialog(dialog) {
+            self.seat_again(now, leg);
+        }
     }
 
     fn pass_offer_on(&mut self, now: Time, dialog: DialogId, sdp: &[u8]) -> Passed {
@@ -140,24 +143,25 @@ impl Engine {
         if let Some(leg) = self.legs.leg_mut(id) {
             leg.media.describes(answer);
         }
-        match asked {
-            Some(asked) => match asked.standing {
-                Standing::Open => self.answer_asker(now, id, asked),
-                Standing::Withdrawn => {
-                    let agreed = self.legs.leg(asked.by);
-                    let agreed = agreed.and_then(|leg| leg.media.theirs.as_ref());
-                    if let Some(direction) = agreed.map(Description::direction) {
-                        self.offer_present(now, id, direction, ROUNDS);
-                    }
-                }
-                Standing::Ours { rounds } => {
-                    self.point(id);
-                    self.hold_music(id);
-                    self.agree(now, id, asked.by, rounds);
-                }
-            },
+        let Some(asked) = asked else {
             // The answer to an offer that the peer had asked us for.
-            None => self.point(id),
+            self.point(id);
+            return self.seat_again(now, id);
+        };
+        match asked.standing {
+            Standing::Open => self.answer_asker(now, id, asked),
+            Standing::Withdrawn => {
+                let agreed = self.legs.leg(asked.by);
+                let agreed = agreed.and_then(|leg| leg.media.theirs.as_ref());
+                if let Some(direction) = agreed.map(Description::direction) {
+                    self.offer_present(now, id, direction, ROUNDS);
+                }
+            }
+            Standing::Ours { rounds } => {
+                self.point(id);
+                self.hold_music(id);
+                self.agree(now, id, asked.by, rounds);
+            }
         }
     }
 

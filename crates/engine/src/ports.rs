@@ -44,7 +44,12 @@ impl Ports {
 
     /// A pair on the thread of `beside`, to be bridged with it.
     pub(crate) fn take_beside(&mut self, beside: Port) -> Option<Port> {
-        self.stock.get_mut(&beside.path.thread())?.pop()
+        self.take_on(beside.path.thread())
+    }
+
+    /// A pair on that thread.
+    pub(crate) fn take_on(&mut self, thread: ThreadId) -> Option<Port> {
+        self.stock.get_mut(&thread)?.pop()
     }
 }
 

@@ -180,6 +180,7 @@ impl Engine {
 
     /// Takes a leg out of all tables and gives its media path back. Gives its dialogs.
     pub(crate) fn close_leg(&mut self, id: LegId) -> Vec<DialogId> {
+        self.leave_room(id);
         self.untie(id);
         let Some((leg, dialogs)) = self.legs.remove(id) else {
             return Vec::new();

@@ -57,4 +57,6 @@ pub struct Counts {
     pub recordings: usize,
     /// Names and mailboxes that some phone watches.
     pub watched: usize,
+    /// Conference rooms that somebody is in.
+    pub rooms: usize,
 }

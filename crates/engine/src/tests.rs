@@ -478,5 +478,6 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
 mod click_to_call;
 mod fax;
 mod menus;
+mod rooms;
 mod transfer;
 mod watchers;

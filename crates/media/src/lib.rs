@@ -26,7 +26,8 @@ pub mod tone;
 pub use codec::{Codec, Format};
 pub use latch::Latch;
 pub use path::{
-    Carries, Command, LegReport, MediaEvent, PathId, Port, Remote, RoomId, Speech, ThreadId, tie,
+    Carries, Command, LegReport, MAX_ROOM_MEMBERS, MediaEvent, PathId, Port, Remote, RoomId,
+    Speech, ThreadId, tie,
 };
 pub use payload::{Payload, PayloadMap, Way};
 pub use record::{Channel, RecordEnd, RecordLimits, RecordingId};

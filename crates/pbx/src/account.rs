@@ -10,7 +10,7 @@ use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
 use crate::effect::{Effect, Progress};
 use crate::event::{Direction, HangupCause};
-use crate::floor::{AgentChange, Floor, QueueView};
+use crate::floor::{AgentChange, Floor, QueueView, RoomView};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::{Input, TransferTo};
 use crate::mailbox::MailboxCounts;
@@ -25,9 +25,9 @@ use crate::watch::Watched;
 /// Calls at once of one account without a limit of its own.
 pub(crate) const MAX_CALLS_PER_ACCOUNT: usize = 100_000;
 
-/// Callers in lines who are told something after one input. Each is offered an agent or leaves, so
-/// that it ends by itself far below.
-const MAX_OFFERS_PER_INPUT: usize = 100_000;
+/// Calls that are told what others have changed for them after one input. Callers in lines are
+/// offered an agent or leave, members of a room at most leave it, so that it ends by itself far below.
+const MAX_WORDS_PER_INPUT: usize = 100_000;
 
 /// One account: its current plan and its calls. Single-threaded, so nothing in it needs a lock.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl Account {
             Input::Wake => self.wake(now, ids),
             Input::EndAll { cause } => self.end_all(cause, now, ids),
         }
-        self.offer(now, ids);
+        self.settle(now, ids);
         while let Some((name, lines)) = self.watched.next_change() {
             self.effects.push(Effect::Watched { name, lines });
         }
@@ -206,6 +206,11 @@ impl Account {
     /// How many messages the mailbox of the user with that internal number holds.
     pub fn mailbox(&self, user: &str) -> MailboxCounts {
         self.floor.mailbox(user)
+    }
+
+    /// The conference rooms that somebody is in.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomView> + '_ {
+        self.floor.room_views()
     }
 
     /// How a name is, and how many parts in calls the floor counts for it: for tests.
@@ -398,15 +403,19 @@ impl Account {
         }
     }
 
-    /// Tells callers in lines whose turn it is, whatever the reason: an agent is free, rested or
-    /// back, or another caller has gone.
-    fn offer(&mut self, now: Time, ids: &mut Ids) {
+    /// Tells calls what others have changed for them: members of rooms who comes and goes, callers in
+    /// lines whose turn it is, whatever the reason (an agent is free, rested or back, or another
+    /// caller has gone).
+    fn settle(&mut self, now: Time, ids: &mut Ids) {
         self.floor.wake(now);
-        for _ in 0..MAX_OFFERS_PER_INPUT {
-            let Some((call, offer)) = self.floor.next_offer() else {
+        for _ in 0..MAX_WORDS_PER_INPUT {
+            if let Some((call, news)) = self.floor.rooms().next_news() {
+                self.step(call, now, ids, |call, turn| call.in_room(news, turn));
+            } else if let Some((call, offer)) = self.floor.next_offer() {
+                self.step(call, now, ids, |call, turn| call.in_line(offer, turn));
+            } else {
                 return;
-            };
-            self.step(call, now, ids, |call, turn| call.in_line(offer, turn));
+            }
         }
     }
 

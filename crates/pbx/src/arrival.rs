@@ -199,7 +199,11 @@ pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
                 .ok_or(HangupCause::NotFound),
         };
     }
-    if let Some(node) = plan.code_nodes.get(called) {
+    if let Some(node) = plan
+        .flow_nodes
+        .get(called)
+        .or_else(|| plan.code_nodes.get(called))
+    {
         return Route {
             direction: Direction::Internal,
             destination: Destination::Plain(called.to_owned()),

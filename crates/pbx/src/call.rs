@@ -5,7 +5,7 @@ use clock::Time;
 use crate::core::{Core, Hears};
 use crate::cx::{Cx, Moment, Step};
 use crate::event::HangupCause;
-use crate::floor::Offer;
+use crate::floor::{News, Offer};
 use crate::ids::LegId;
 use crate::input::Failure;
 use crate::objects::AnyState;
@@ -154,6 +154,11 @@ impl Call {
         self.tell(moment, turn)
     }
 
+    /// Something has happened in the room that it is in.
+    pub(crate) fn in_room(&mut self, news: News, turn: &mut Turn<'_>) -> Life {
+        self.tell(Moment::InRoom(news), turn)
+    }
+
     /// It is the caller's turn in a line.
     pub(crate) fn in_line(&mut self, offer: Offer, turn: &mut Turn<'_>) -> Life {
         self.tell(Moment::InLine(offer), turn)
@@ -294,6 +299,7 @@ impl Call {
         self.core.wake_at = None;
         self.core.forget_question();
         self.core.stop_playing(turn);
+        self.core.leave_room(turn);
         self.core.stop_message(turn);
         self.core.stop_all(cause, turn);
         let plan = std::sync::Arc::clone(&self.core.plan);

@@ -7,7 +7,7 @@ use clock::Time;
 
 use crate::attempt::{Attempt, AttemptId};
 use crate::cx::Moment;
-use crate::effect::{CallerId, Effect};
+use crate::effect::{CallerId, Effect, Speech};
 use crate::event::{Direction, Fact, HangupCause, UserRef};
 use crate::ids::{CallId, LegId};
 use crate::number::E164;
@@ -48,6 +48,7 @@ pub(crate) struct Caller {
     pub(crate) hears: Hears,
     /// What it hears once it is answered, until it is connected.
     pub(crate) playing: Option<Playing>,
+    pub(crate) room: Option<Arc<str>>,
     pub(crate) last_play: PlayId,
     pub(crate) identity: Identity,
     /// The number that phones show instead.
@@ -149,6 +150,7 @@ impl Caller {
             leg,
             hears: Hears::Nothing,
             playing: None,
+            room: None,
             last_play: PlayId::default(),
             identity,
             shown: None,
@@ -395,6 +397,29 @@ impl Core {
         }
     }
 
+    /// The caller hears whoever else is in the room, and is heard there, if it may be.
+    pub(crate) fn join_room(&mut self, room: &Arc<str>, speech: Speech, turn: &mut Turn<'_>) {
+        self.pick_up(turn);
+        if self.caller.hears == Hears::Gone {
+            return;
+        }
+        self.caller.room = Some(Arc::clone(room));
+        turn.push(Effect::JoinRoom {
+            leg: self.caller.leg,
+            room: Arc::clone(room),
+            speech,
+        });
+    }
+
+    /// The caller is in no room any more.
+    pub(crate) fn leave_room(&mut self, turn: &mut Turn<'_>) {
+        if self.caller.room.take().is_some() {
+            turn.push(Effect::LeaveRoom {
+                leg: self.caller.leg,
+            });
+        }
+    }
+
     /// The caller has heard all of a play. The end of one that was replaced is no news.
     pub(crate) fn played(&mut self, play: PlayId) -> Option<Moment> {
         let ended = self.caller.playing.take_if(|playing| {
@@ -423,6 +448,7 @@ impl Core {
     pub(crate) fn caller_gone(&mut self, turn: &mut Turn<'_>) {
         self.caller.hears = Hears::Gone;
         self.caller.playing = None;
+        self.caller.room = None;
         turn.forget_leg(self.caller.leg);
     }
 

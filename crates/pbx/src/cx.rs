@@ -2,7 +2,8 @@
 //! effect itself: it is told moments and answers with a step, using these verbs on the way.
 //!
 //! Verbs: `ring`, `stop`, `connect`, `play`, `stop_playing`, `ask`, `record_message`, `stop_message`,
-//! `record_conversation`, `pause_conversation`, `wake_in`, `let_sleep`, `tell`; and as its step: stay,
+//! `record_conversation`, `pause_conversation`, `join_room`, `leave_room`, `wake_in`, `let_sleep`,
+//! `tell`; and as its step: stay,
 //! exit, go to a user, hang up. At most twelve: what an object needs beyond them is a change to the
 //! design. What calls share is at `floor`, which has words of its own.
 
@@ -14,8 +15,9 @@ use clock::Time;
 
 use crate::attempt::{AttemptId, Party};
 use crate::core::{Core, Destination, Identity};
+use crate::effect::Speech;
 use crate::event::{Component, Fact, HangupCause, UserRef};
-use crate::floor::{Floor, Offer};
+use crate::floor::{Floor, News, Offer};
 use crate::ids::CallId;
 use crate::input::Failure;
 use crate::number::E164;
@@ -74,6 +76,8 @@ pub(crate) enum Moment {
     Told,
     /// It is the caller's turn in a line.
     InLine(Offer),
+    /// Something has happened in the caller's room.
+    InRoom(News),
 }
 
 /// What an object decides.
@@ -173,6 +177,17 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// Has no more of the conversation recorded from here on.
     pub(crate) fn pause_conversation(&mut self) {
         self.core.pause_conversation(self.turn);
+    }
+
+    /// Lets the caller, who is picked up for it, hear everybody else in the room of that name until
+    /// the call leaves, or changes whether it is heard there itself.
+    pub(crate) fn join_room(&mut self, room: &Arc<str>, speech: Speech) {
+        self.core.join_room(room, speech, self.turn);
+    }
+
+    /// The caller hears the room no more.
+    pub(crate) fn leave_room(&mut self) {
+        self.core.leave_room(self.turn);
     }
 
     /// Asks for `Moment::Woken`, instead of what was asked for before.

@@ -106,6 +106,21 @@ pub enum Effect {
         /// The recording.
         recording: RecordingId,
     },
+    /// Let an answered leg hear everybody else in a room of the account, unless something is played
+    /// to it. It is heard by them, if it may be: a leg that is there already has that changed.
+    JoinRoom {
+        /// The leg.
+        leg: LegId,
+        /// The room's name.
+        room: Arc<str>,
+        /// Whether it is heard.
+        speech: Speech,
+    },
+    /// A leg is in its room no more.
+    LeaveRoom {
+        /// The leg.
+        leg: LegId,
+    },
     /// The two who talk by this leg and another do so no more; both are still there.
     Part {
         /// One of the two.
@@ -142,6 +157,16 @@ pub enum Effect {
         /// Which call.
         outcome: Result<CallId, Unplaced>,
     },
+}
+
+/// Whether somebody in a room is heard by the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speech {
+    /// It is.
+    Heard,
+    /// It only hears them.
+    Muted,
 }
 
 /// What becomes of a transfer.

@@ -4,6 +4,7 @@
 
 mod agents;
 mod lines;
+mod rooms;
 mod view;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use agents::Agents;
 pub use agents::{AgentChange, Presence};
 use lines::Lines;
 pub(crate) use lines::{Comer, Offer, Place, Roster, Strategy};
+pub use rooms::RoomView;
+pub(crate) use rooms::{Beginning, Door, MAX_ROOM_MEMBERS, News, Refusal, Role, Rooms, Voices};
 pub use view::{AgentState, AgentView, QueueView};
 
 /// Shared state of an account's calls. Counts exist only while they are above zero.
@@ -27,6 +30,7 @@ pub(crate) struct Floor {
     trunks: Tally,
     agents: Agents,
     lines: Lines,
+    rooms: Rooms,
     mailboxes: Mailboxes,
     /// Something has changed since nobody could be offered anything.
     is_stirred: bool,
@@ -70,9 +74,22 @@ impl Floor {
         }
     }
 
+    /// Conference rooms.
+    pub(crate) fn rooms(&mut self) -> &mut Rooms {
+        &mut self.rooms
+    }
+
+    /// Conference rooms, to be looked at.
+    pub(crate) fn room_views(&self) -> impl Iterator<Item = RoomView> + '_ {
+        self.rooms.views()
+    }
+
     /// Whether nothing is going on.
     pub(crate) fn is_idle(&self) -> bool {
-        self.users.counts.is_empty() && self.trunks.counts.is_empty() && self.lines.is_empty()
+        self.users.counts.is_empty()
+            && self.trunks.counts.is_empty()
+            && self.lines.is_empty()
+            && self.rooms.is_empty()
     }
 }
 

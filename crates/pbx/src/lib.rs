@@ -43,11 +43,11 @@ mod turn;
 mod watch;
 
 pub use account::{Account, CallView, Stage};
-pub use effect::{CallerId, Effect, Progress, Target};
+pub use effect::{CallerId, Effect, Progress, Speech, Target};
 pub use event::{
     Component, Direction, Event, Fact, GroupKind, GroupRef, HangupCause, LegReport, UserRef,
 };
-pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView};
+pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView, RoomView};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin, TransferTo};
 pub use mailbox::MailboxCounts;

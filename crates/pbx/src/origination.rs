@@ -145,7 +145,8 @@ impl Call {
             | Moment::Recorded { .. }
             | Moment::Digit(_)
             | Moment::Told
-            | Moment::InLine(_) => Life::Goes,
+            | Moment::InLine(_)
+            | Moment::InRoom(_) => Life::Goes,
         }
     }
 }

@@ -85,6 +85,8 @@ pub struct Plan {
     pub(crate) numbers: BTreeMap<E164, NodeIndex>,
     /// Where calls to a user's internal number begin, by the user's position.
     pub(crate) user_nodes: Vec<NodeIndex>,
+    /// Where users' calls to the internal number of a flow begin.
+    pub(crate) flow_nodes: BTreeMap<Arc<str>, NodeIndex>,
     /// Where calls to a feature code begin.
     pub(crate) code_nodes: BTreeMap<&'static str, NodeIndex>,
     /// Where calls to the outside begin.
@@ -150,10 +152,11 @@ impl Plan {
     /// digits never have: they may be a call for help.
     pub(crate) fn looks_internal(&self, called: &str) -> bool {
         const MIN_DIGITS: usize = 4;
+        let users = self.users.iter().map(|user| &*user.who.number);
+        let mut numbers = users.chain(self.flow_nodes.keys().map(|number| &**number));
         called.len() >= MIN_DIGITS
-            && self.users.iter().any(|user| {
-                user.who.number.len() == called.len()
-                    && user.who.number.bytes().next() == called.bytes().next()
+            && numbers.any(|number| {
+                number.len() == called.len() && number.bytes().next() == called.bytes().next()
             })
     }
 

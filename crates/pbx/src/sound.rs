@@ -41,6 +41,12 @@ pub enum Sound {
         /// About so long.
         seconds: u32,
     },
+    /// A name, letter by letter.
+    Spelled(String),
+    /// Where a call was parked, in a sentence.
+    ParkedAt(String),
+    /// How many are in a conference, in a sentence.
+    ConferenceSize(u32),
     /// Music on hold.
     Music,
     /// A tone, as the account's country has it.
@@ -79,6 +85,10 @@ pub enum Tone {
     Busy,
     /// Speak now.
     Beep,
+    /// Somebody has come into the room.
+    Joined,
+    /// Somebody has left it.
+    Left,
     /// Those who talk are recorded from here on; twice: they are not any more.
     Recorded,
 }

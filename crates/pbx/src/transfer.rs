@@ -135,6 +135,7 @@ impl Call {
             | Moment::Played { .. }
             | Moment::Recorded { .. }
             | Moment::InLine(_)
+            | Moment::InRoom(_)
             | Moment::Digit(_)
             | Moment::Told => Life::Goes,
         }

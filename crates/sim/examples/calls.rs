@@ -102,6 +102,8 @@ impl Office {
                 ..
             } => Some(*leg),
             Effect::Dial { .. }
+            | Effect::JoinRoom { .. }
+            | Effect::LeaveRoom { .. }
             | Effect::Ring { .. }
             | Effect::EarlyMedia { .. }
             | Effect::PickUp { .. }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clock::Time;
-use media::{Command, LegReport, MediaEvent, PathId, Port, Remote, ThreadId};
+use media::{
+    Command, LegReport, MAX_ROOM_MEMBERS, MediaEvent, PathId, Port, Remote, RoomId, ThreadId,
+};
 
 use crate::Broken;
 use crate::random::{Random, millis};
@@ -25,6 +27,8 @@ pub(crate) struct Path {
     pub(crate) remote: Option<Remote>,
     /// The path it is bridged with.
     pub(crate) bridge: Option<PathId>,
+    /// The room it is in.
+    pub(crate) room: Option<RoomId>,
     /// The longest silence allowed.
     pub(crate) watch: Option<Duration>,
     /// When we first played to it, and when last.
@@ -36,10 +40,10 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// Whether it is bridged with no other, and we have played nothing since to it.
+    /// Whether it is bridged with no other and in no room, and we have played nothing since to it.
     pub(crate) fn is_alone(&self) -> bool {
         let voiced = self.voiced.is_some_and(|(_, last)| last >= self.changed_at);
-        self.bridge.is_none() && !voiced
+        self.bridge.is_none() && self.room.is_none() && !voiced
     }
 }
 
@@ -120,6 +124,7 @@ impl Shell {
             stage: Stage::Stock,
             remote: None,
             bridge: None,
+            room: None,
             watch: None,
             voiced: None,
             changed_at: now,
@@ -155,11 +160,14 @@ impl Shell {
             Command::Play { path, .. }
             | Command::Stop { path }
             | Command::SendDtmf { path, .. }
-            | Command::Join { path, .. }
-            | Command::Leave { path }
             | Command::PauseRecord { path, .. }
             | Command::ResumeRecord { path, .. } => {
-                self.in_use(*path, "is played to, mixed or paused")?;
+                self.in_use(*path, "is played to or paused")?;
+                Ok(News::new())
+            }
+            Command::Join { path, room, .. } => self.join(now, *path, *room),
+            Command::Leave { path } => {
+                self.in_use(*path, "leaves a room")?.room = None;
                 Ok(News::new())
             }
             Command::Record {
@@ -210,11 +218,31 @@ impl Shell {
         self.unbridge(now, b);
         for (one, other) in [(a, b), (b, a)] {
             if let Some(path) = self.paths.get_mut(&one) {
+                path.room = None;
                 path.bridge = Some(other);
                 path.changed_at = now;
                 path.bridges.push((now, other));
             }
         }
+        Ok(News::new())
+    }
+
+    /// All members of a room must be on one thread, and there may be only so many.
+    fn join(&mut self, now: Time, id: PathId, room: RoomId) -> Result<News, Broken> {
+        self.unbridge(now, id);
+        let path = self.in_use(id, "joins a room")?;
+        path.room = Some(room);
+        path.changed_at = now;
+        let members = self.paths.iter();
+        let members = members.filter(|(_, path)| path.room == Some(room));
+        let members: Vec<PathId> = members.map(|(id, _)| *id).collect();
+        let far = members.iter().find(|other| other.thread() != id.thread());
+        Broken::unless(far.is_none(), || {
+            format!("{id:?} and {far:?} cannot be in one room")
+        })?;
+        Broken::unless(members.len() <= MAX_ROOM_MEMBERS, || {
+            format!("{} are in {room:?}", members.len())
+        })?;
         Ok(News::new())
     }
 
@@ -229,7 +257,9 @@ impl Shell {
     }
 
     fn release(&mut self, now: Time, id: PathId) -> Result<News, Broken> {
-        self.in_use(id, "is released")?.stage = Stage::Released;
+        let path = self.in_use(id, "is released")?;
+        path.stage = Stage::Released;
+        path.room = None;
         self.unbridge(now, id);
         let slot = usize::try_from(id.slot()).unwrap_or_default();
         if let Some(slot) = self.slots.get_mut(slot) {

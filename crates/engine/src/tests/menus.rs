@@ -16,7 +16,7 @@ impl World {
         ]))
     }
 
-    fn with_flow(objects: &serde_json::Value) -> Self {
+    pub(super) fn with_flow(objects: &serde_json::Value) -> Self {
         let mut world = Self::new();
         let mut draft = example();
         for flow in &mut draft.flows {

@@ -191,6 +191,10 @@ impl Desk {
                 self.events.push(event.clone());
                 said(&event.fact)
             }
+            Effect::JoinRoom { leg, room, speech } => {
+                format!("{} is in {room}, {speech:?}", self.name(*leg))
+            }
+            Effect::LeaveRoom { leg } => format!("{} is in no room", self.name(*leg)),
             Effect::Part { leg } => format!("part {}", self.name(*leg)),
             Effect::Referral { leg, progress } => {
                 format!("tell {} of the transfer: {progress:?}", self.name(*leg))
@@ -296,6 +300,7 @@ mod answering;
 mod bounds;
 mod caller_filter;
 mod click_to_call;
+mod conference;
 mod external_number;
 mod http_route;
 mod menus;

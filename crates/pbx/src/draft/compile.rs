@@ -56,6 +56,8 @@ pub(crate) struct Compiler<'a> {
     /// Names of queues and ring groups, each with the path of its object.
     pub(super) groups: BTreeMap<GroupRef, String>,
     pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
+    /// Internal numbers that objects have, and where.
+    claimed_inside: BTreeMap<Arc<str>, (NodeIndex, String)>,
 }
 
 impl Draft {
@@ -119,6 +121,11 @@ impl Draft {
                 .map(|(key, (node, _))| (key, node))
                 .collect(),
             user_nodes,
+            flow_nodes: compiler
+                .claimed_inside
+                .into_iter()
+                .map(|(number, (node, _))| (number, node))
+                .collect(),
             code_nodes,
             outbound_node,
             devices: device_index(&users),
@@ -149,6 +156,7 @@ impl<'a> Compiler<'a> {
             sounds: Vec::new(),
             groups: BTreeMap::new(),
             claimed: BTreeMap::new(),
+            claimed_inside: BTreeMap::new(),
         }
     }
 
@@ -442,6 +450,29 @@ impl Compiler<'_> {
         }
     }
 
+    /// Takes internal numbers for the object: calls of users to them begin here.
+    pub(crate) fn claim_internal(&mut self, setting: &str, numbers: &[String]) {
+        for (position, number) in numbers.iter().enumerate() {
+            let path = self.path_of(&format!("{setting}[{position}]"));
+            if let Some(other) = self.owner_inside(number) {
+                self.error(path, format!("`{number}` is {other}: it must be unique"));
+                continue;
+            }
+            let number = number.as_str().into();
+            self.claimed_inside.insert(number, (self.node, path));
+        }
+    }
+
+    /// Whose internal number it is already, in words.
+    fn owner_inside(&self, number: &str) -> Option<String> {
+        let mut users = self.users.iter();
+        if let Some(user) = users.find(|user| *user.who.number == *number) {
+            return Some(format!("the internal number of {}", user.who.name));
+        }
+        let (_, path) = self.claimed_inside.get(number)?;
+        Some(format!("used at {path} too"))
+    }
+
     fn claim(&mut self, setting: &str, number: E164) {
         let path = self.path_of(setting);
         if let Some((_, other)) = self.claimed.get(&number) {
@@ -464,7 +495,7 @@ pub(super) fn not_a_number(text: impl Display) -> String {
     )
 }
 
-pub(super) fn is_digit(char: char) -> bool {
+pub(crate) fn is_digit(char: char) -> bool {
     char.is_ascii_digit()
 }
 

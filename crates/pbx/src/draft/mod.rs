@@ -16,9 +16,9 @@ mod text;
 mod triggers;
 mod trunks;
 
-pub(crate) use compile::Compiler;
+pub(crate) use compile::{Compiler, is_digit};
 pub(crate) use http::{headers_complaint, token_complaint, url_complaint};
-pub(crate) use people::{MAX_RING_SECONDS, MIN_RING_SECONDS};
+pub(crate) use people::{MAX_INTERNAL_DIGITS, MAX_RING_SECONDS, MIN_RING_SECONDS};
 pub(crate) use text::{MAX_EMAILS, MAX_NAME_CHARS, is_email, is_word, nearest};
 
 pub use compile::Role;

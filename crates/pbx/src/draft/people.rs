@@ -16,7 +16,7 @@ pub(crate) const MIN_RING_SECONDS: u32 = 3;
 /// A caller who waits longer has long gone.
 pub(crate) const MAX_RING_SECONDS: u32 = 600;
 const DEFAULT_RING_SECONDS: u32 = 25;
-const MAX_INTERNAL_DIGITS: usize = 8;
+pub(crate) const MAX_INTERNAL_DIGITS: usize = 8;
 const MAX_DEVICES_PER_USER: usize = 16;
 const MIN_PASSWORD_CHARS: usize = 8;
 

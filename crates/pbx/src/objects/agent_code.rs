@@ -67,7 +67,8 @@ impl Object for AgentCode {
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
                 | Moment::Told
-                | Moment::InLine(_),
+                | Moment::InLine(_)
+                | Moment::InRoom(_),
             ) => Step::Stay,
         }
     }

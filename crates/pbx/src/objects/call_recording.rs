@@ -140,7 +140,8 @@ impl Object for CallRecording {
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
                 | Moment::Told
-                | Moment::InLine(_),
+                | Moment::InLine(_)
+                | Moment::InRoom(_),
             ) => Step::Stay,
         }
     }

@@ -8,13 +8,16 @@ use serde_json::{Map, Value};
 use super::set_caller_id::SetCallerId;
 use super::{MAX_AGENTS, MAX_GROUPS, MAX_MEMBERS, MAX_RULES, Object};
 use crate::draft::{
-    MAX_EMAILS, headers_complaint, is_email, is_word, nearest, token_complaint, url_complaint,
+    MAX_EMAILS, MAX_INTERNAL_DIGITS, headers_complaint, is_digit, is_email, is_word, nearest,
+    token_complaint, url_complaint,
 };
 use crate::sound::{FILE_PREFIX, is_sound_name};
 
 /// Of an international number (ITU-T E.164).
 const MAX_NUMBER_DIGITS: usize = 15;
 
+/// Internal numbers of one object.
+const MAX_INTERNAL_NUMBERS: usize = 32;
 /// Exits that one object names.
 const MAX_EXIT_NAMES: usize = 32;
 /// Of an exit that settings name.
@@ -66,6 +69,8 @@ pub enum Shape {
     Users,
     /// Telephone numbers.
     Numbers,
+    /// What users dial inside.
+    InternalNumbers,
     /// Users and numbers outside.
     Members,
     /// Mail addresses.
@@ -89,6 +94,11 @@ pub enum Shape {
     },
     /// Digits in quotes.
     Digits {
+        /// The most.
+        most: u32,
+    },
+    /// Digits that only those know who may come in. Leave as a hash.
+    Pin {
         /// The most.
         most: u32,
     },
@@ -121,6 +131,7 @@ impl Shape {
                 Value::is_string,
                 "internal numbers in quotes, such as [\"1010\", \"1011\"]",
             ),
+            Self::InternalNumbers => internal_numbers_complaint(value),
             Self::Members => list_complaint(
                 value,
                 MAX_MEMBERS,
@@ -148,7 +159,7 @@ impl Shape {
             Self::TimeGroups => groups_complaint(value),
             Self::ExitNames => exit_names_complaint(value),
             Self::Text { most } => text_complaint(value, most),
-            Self::Digits { most } => digits_complaint(value, most),
+            Self::Digits { most } | Self::Pin { most } => digits_complaint(value, most),
             Self::CallerRules => rules_complaint(value),
             Self::OwnExit => (!value.is_string())
                 .then(|| "must be the name of one of the object's exits".to_owned()),
@@ -183,6 +194,7 @@ impl Shape {
             | Self::Users
             | Self::Number
             | Self::Numbers
+            | Self::InternalNumbers
             | Self::Members
             | Self::Emails
             | Self::Url
@@ -191,6 +203,7 @@ impl Shape {
             | Self::OwnExit
             | Self::Text { .. }
             | Self::Digits { .. }
+            | Self::Pin { .. }
             | Self::CallerRules => Vec::new(),
         }
     }
@@ -202,7 +215,7 @@ impl Shape {
         value: &'v mut Value,
     ) -> Vec<(String, &'v mut Value)> {
         match self {
-            Self::Secret => vec![(key.to_owned(), value)],
+            Self::Secret | Self::Pin { .. } => vec![(key.to_owned(), value)],
             Self::Headers => {
                 let headers = value.as_object_mut().into_iter().flatten();
                 headers
@@ -216,6 +229,7 @@ impl Shape {
             | Self::Users
             | Self::Number
             | Self::Numbers
+            | Self::InternalNumbers
             | Self::Members
             | Self::Emails
             | Self::Url
@@ -272,6 +286,19 @@ fn digits_complaint(value: &Value, most: u32) -> Option<String> {
         (1..=most).contains(&length) && text.bytes().all(|byte| byte.is_ascii_digit())
     });
     (!fits).then(|| format!("must be 1 to {most} digits in quotes, such as \"0\""))
+}
+
+fn internal_numbers_complaint(value: &Value) -> Option<String> {
+    let is_number = |one: &Value| {
+        one.as_str()
+            .is_some_and(|one| is_word(one, MAX_INTERNAL_DIGITS, is_digit))
+    };
+    list_complaint(
+        value,
+        MAX_INTERNAL_NUMBERS,
+        is_number,
+        "internal numbers in quotes, such as [\"800\"]",
+    )
 }
 
 /// A rule has what the object itself may have, and the beginning of a number.

@@ -121,7 +121,8 @@ impl Object for HangUp {
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
                 | Moment::Told
-                | Moment::InLine(_),
+                | Moment::InLine(_)
+                | Moment::InRoom(_),
                 _,
             ) => Step::Stay,
             (State::Listening(_), Moment::Played { .. } | Moment::Woken, _)

@@ -156,6 +156,7 @@ impl Object for HttpRoute {
                 | Moment::Played { .. }
                 | Moment::Recorded { .. }
                 | Moment::InLine(_)
+                | Moment::InRoom(_)
                 | Moment::Digit(_)
                 | Moment::Told,
             ) => Step::Stay,

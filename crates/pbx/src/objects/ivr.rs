@@ -219,7 +219,8 @@ impl Object for Ivr {
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
                 | Moment::Told
-                | Moment::InLine(_),
+                | Moment::InLine(_)
+                | Moment::InRoom(_),
             ) => Step::Stay,
         }
     }

@@ -3,11 +3,13 @@
 mod agent_code;
 mod call_recording;
 mod caller_filter;
+mod conference;
 mod external_number;
 mod fields;
 mod hangup;
 mod http_route;
 mod inbound_number;
+mod internal_number;
 mod ivr;
 mod one_party;
 mod outbound;
@@ -197,6 +199,7 @@ macro_rules! objects {
 
 objects! {
     inbound_number::InboundNumber,
+    internal_number::InternalNumber,
     user::RingUser,
     ring_group::RingGroup,
     external_number::ExternalNumber,
@@ -206,6 +209,7 @@ objects! {
     caller_filter::CallerFilter,
     set_caller_id::SetCallerId,
     voicemail::Voicemail,
+    conference::Conference,
     call_recording::CallRecording,
     time_conditions::TimeConditions,
     hangup::HangUp,

@@ -62,7 +62,8 @@ impl OneParty {
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
                 | Moment::Told
-                | Moment::InLine(_),
+                | Moment::InLine(_)
+                | Moment::InRoom(_),
             ) => Step::Stay,
         }
     }

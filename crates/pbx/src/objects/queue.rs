@@ -197,7 +197,8 @@ impl Object for Queue {
                 | Moment::Recorded { .. }
                 | Moment::Digit(_)
                 | Moment::Told
-                | Moment::InLine(_),
+                | Moment::InLine(_)
+                | Moment::InRoom(_),
             ) => Step::Stay,
         }
     }

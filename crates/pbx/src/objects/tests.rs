@@ -18,6 +18,7 @@ fn sample(shape: Shape) -> Value {
         Shape::User => json!("1011"),
         Shape::Number => json!("+61298765432"),
         Shape::Users => json!(["1011"]),
+        Shape::InternalNumbers => json!(["800"]),
         Shape::Members => json!([{"user": "1011"}, {"number": "+61298760000"}]),
         Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!(["+61298760000"]),
@@ -28,7 +29,7 @@ fn sample(shape: Shape) -> Value {
         Shape::ExitNames => json!(["vip", "usual"]),
         Shape::OwnExit => json!("no_match"),
         Shape::Text { .. } => json!("Sales: "),
-        Shape::Digits { .. } => json!("0"),
+        Shape::Digits { .. } | Shape::Pin { .. } => json!("0"),
         Shape::CallerRules => json!([{"begins_with": "+614", "name": "Mobile"}]),
     }
 }

@@ -132,9 +132,13 @@ fn trunk(index: u32, random: &mut Random) -> Trunk {
 /// One entry, then objects of random kinds. An exit that may be taken at once leads forward
 /// only, so that there is no circle; one that comes after a wait may lead anywhere.
 fn flow(index: u32, users: u32, kinds: &[&Kind], random: &mut Random) -> Flow {
-    let entry = offered().find(|kind| kind.palette == Palette::Entry);
+    // Calls come in by the first kind of entry, and now and then by the others too.
+    let mut entries = offered().filter(|kind| kind.palette == Palette::Entry);
+    let entry = entries.next();
+    let others: Vec<&Kind> = entries.filter(|_| random.percent(40)).collect();
     let drawn = (0..random.between(1, 6)).filter_map(|_| random.pick(kinds).copied());
-    let chosen: Vec<&Kind> = entry.into_iter().chain(drawn.collect::<Vec<_>>()).collect();
+    let drawn: Vec<&Kind> = drawn.collect();
+    let chosen: Vec<&Kind> = entry.into_iter().chain(others).chain(drawn).collect();
     let count = chosen.len();
     let objects = chosen.into_iter().enumerate().map(|(place, kind)| {
         let mut object = Object {
@@ -230,6 +234,7 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
         // The number of a flow, so that it may be shown too.
         Shape::Number => json!(format!("+6129876543{flow}")),
         Shape::Users => some_users(users, random),
+        Shape::InternalNumbers => json!([format!("8{flow}")]),
         Shape::Members => members(users, random),
         Shape::Emails => json!(["john@acme.example.com"]),
         Shape::Numbers => json!([format!("+6129876543{flow}")]),
@@ -241,7 +246,7 @@ fn value(shape: Shape, flow: u32, users: u32, random: &mut Random) -> Value {
         // The one that every kind with such a setting has.
         Shape::OwnExit => json!("no_match"),
         Shape::Text { .. } => json!("Sales: "),
-        Shape::Digits { .. } => json!("0"),
+        Shape::Digits { .. } | Shape::Pin { .. } => json!("0"),
         Shape::CallerRules => json!([{"begins_with": "+613", "name": "Melbourne"}]),
     }
 }

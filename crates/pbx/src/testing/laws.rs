@@ -1,11 +1,14 @@
 //! What is true of every run of an account, whatever happens to it.
 
+mod rooms;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use clock::Time;
 
+use crate::account::Account;
 use crate::cdr::{Change, Fold};
 use crate::effect::{Effect, Progress};
 use crate::event::{Event, Fact};
@@ -14,6 +17,7 @@ use crate::input::Input;
 use crate::recording::RecordingId;
 use crate::sound::{PlayId, Sound, Tone};
 
+use rooms::Rooms;
 use told::Told;
 
 /// Legs a call may have open at once, the caller's own not counted.
@@ -29,6 +33,7 @@ pub struct Laws {
     plays: BTreeMap<LegId, PlayId>,
     /// Who talks with which caller.
     connected: BTreeMap<LegId, LegId>,
+    rooms: Rooms,
     /// Recordings that were told to have begun, and those of them that are over.
     recordings: BTreeSet<RecordingId>,
     closed_recordings: BTreeSet<RecordingId>,
@@ -144,6 +149,11 @@ impl Laws {
         Ok(())
     }
 
+    /// Once the account has said all, those in a room that its owner has come to hear one another.
+    pub fn rooms(&self, account: &Account) -> Verdict {
+        self.rooms.settled(account)
+    }
+
     /// When nothing goes on any more.
     pub fn silence(&self) -> Verdict {
         law(self.legs.is_empty(), || {
@@ -163,6 +173,7 @@ impl Laws {
 
     fn leg_over(&mut self, leg: LegId) {
         self.plays.remove(&leg);
+        self.rooms.forget(leg);
         self.connected
             .retain(|one, other| *one != leg && *other != leg);
         if self.legs.remove(&leg).is_some() {
@@ -175,31 +186,8 @@ impl Laws {
             Effect::Dial {
                 call, leg, for_leg, ..
             } => self.dial(*call, *leg, *for_leg),
-            Effect::Ring { leg } => {
-                let fits = matches!(
-                    self.legs.get(leg),
-                    Some(Leg::Caller {
-                        answered: false,
-                        ..
-                    })
-                );
-                law(fits, || {
-                    "only a caller who is not answered hears it ring".to_owned()
-                })
-            }
-            Effect::EarlyMedia { leg, from } => {
-                let fits = self.is_caller(*leg)
-                    && matches!(
-                        self.legs.get(from),
-                        Some(Leg::Called {
-                            answered: false,
-                            ..
-                        })
-                    );
-                law(fits, || {
-                    "early media go from a ringing leg to a waiting caller".to_owned()
-                })
-            }
+            Effect::Ring { leg } => self.ring(*leg),
+            Effect::EarlyMedia { leg, from } => self.early_media(*leg, *from),
             Effect::PickUp { leg, .. } => self.pick_up(*leg),
             Effect::Connect { leg, with } => self.connect(*leg, *with),
             Effect::Play { leg, sounds, .. } if is_notice(sounds) => {
@@ -207,10 +195,18 @@ impl Laws {
                     "who is told of a recording is there".to_owned()
                 })
             }
-            Effect::Play { leg, play, .. } => self.play(*leg, *play),
-            Effect::StopPlaying { leg } => law(self.plays.remove(leg).is_some(), || {
-                "only what is played is stopped".to_owned()
-            }),
+            Effect::Play {
+                leg, play, sounds, ..
+            } => {
+                self.rooms.plays(*leg, sounds);
+                self.play(*leg, *play)
+            }
+            Effect::StopPlaying { leg } => {
+                self.rooms.plays(*leg, &[]);
+                law(self.plays.remove(leg).is_some(), || {
+                    "only what is played is stopped".to_owned()
+                })
+            }
             Effect::Record { leg, recording, .. } => self.record(*leg, *recording),
             Effect::PauseRecording { leg, recording }
             | Effect::ResumeRecording { leg, recording }
@@ -220,6 +216,8 @@ impl Laws {
                     "what is recorded goes on by a leg that is there".to_owned()
                 })
             }
+            Effect::JoinRoom { leg, room, .. } => self.join_room(*leg, room),
+            Effect::LeaveRoom { leg } => self.rooms.leave(*leg),
             Effect::HangUp { leg, .. } => self.hang_up(*leg),
             Effect::Emit(event) => self.event(event),
             Effect::Part { leg } => self.part(*leg),
@@ -239,7 +237,42 @@ impl Laws {
         }
     }
 
+    fn ring(&self, leg: LegId) -> Verdict {
+        let fits = matches!(
+            self.legs.get(&leg),
+            Some(Leg::Caller {
+                answered: false,
+                ..
+            })
+        );
+        law(fits, || {
+            "only a caller who is not answered hears it ring".to_owned()
+        })
+    }
+
+    fn early_media(&self, leg: LegId, from: LegId) -> Verdict {
+        let rings = matches!(
+            self.legs.get(&from),
+            Some(Leg::Called {
+                answered: false,
+                ..
+            })
+        );
+        law(rings && self.is_caller(leg), || {
+            "early media go from a ringing leg to a waiting caller".to_owned()
+        })
+    }
+
+    fn join_room(&mut self, leg: LegId, room: &Arc<str>) -> Verdict {
+        let is_alone = self.has_answered(leg) && !self.is_connected(leg);
+        law(is_alone, || {
+            "who joins a room is there, and talks with nobody".to_owned()
+        })?;
+        self.rooms.join(leg, room)
+    }
+
     fn hang_up(&mut self, leg: LegId) -> Verdict {
+        self.rooms.outside(leg)?;
         law(!self.plays.contains_key(&leg), || {
             "a play is stopped before its leg is hung up".to_owned()
         })?;
@@ -299,7 +332,14 @@ impl Laws {
         }
     }
 
+    fn is_connected(&self, leg: LegId) -> bool {
+        let mut pairs = self.connected.iter();
+        pairs.any(|(one, other)| *one == leg || *other == leg)
+    }
+
     fn connect(&mut self, leg: LegId, with: LegId) -> Verdict {
+        self.rooms.outside(leg)?;
+        self.rooms.outside(with)?;
         law(self.has_answered(with), || {
             "a caller is connected with a leg that answered".to_owned()
         })?;

@@ -1,7 +1,7 @@
 //! A webhook object on every way of a random flow: the calls go as they went without, and each
 //! pass is told once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -13,11 +13,10 @@ use crate::effect::Effect;
 use crate::event::{Component, Event, Fact, HangupCause};
 use crate::ids::{AccountId, CallId};
 use crate::input::Input;
+use crate::objects::{Palette, kind};
 
 /// Stands between the two objects in the id of a webhook object that was put between them.
 const ARROW: &str = "--";
-/// The object of a random flow in which calls begin.
-const ENTRY: &str = "object0";
 
 /// Walks, and has the same things happen to an account with webhook objects on every way. Says
 /// how many passes were told. `spoil` may change what that account does.
@@ -57,6 +56,8 @@ struct Pair {
     telling: Account,
     /// The object that each call was last told to go to.
     places: BTreeMap<CallId, String>,
+    /// The objects in which calls begin.
+    entries: BTreeSet<String>,
     passes: u64,
 }
 
@@ -66,7 +67,12 @@ impl Pair {
             let plan = draft.compile(AccountId(1), version);
             plan.map_err(|problems| format!("it does not compile: {problems:?}"))
         };
+        let entries = draft.flows.iter().flat_map(|flow| {
+            let entries = flow.objects.iter().filter(|object| is_entry(object));
+            entries.map(|object| format!("{}/{}", flow.id, object.id))
+        });
         Ok(Self {
+            entries: entries.collect(),
             plain: Account::new(Arc::new(compile(draft)?)),
             telling: Account::new(Arc::new(compile(&with_webhooks(draft))?)),
             places: BTreeMap::new(),
@@ -75,7 +81,14 @@ impl Pair {
     }
 
     fn apply(&mut self, draft: &Draft, version: u64) -> Result<(), String> {
-        let Self { plain, telling, .. } = Self::new(draft, version)?;
+        let Self {
+            plain,
+            telling,
+            entries,
+            ..
+        } = Self::new(draft, version)?;
+        // Calls go on under the plan they began with.
+        self.entries.extend(entries);
         self.plain.apply(Arc::clone(plain.plan()));
         self.telling.apply(Arc::clone(telling.plan()));
         Ok(())
@@ -104,13 +117,16 @@ impl Pair {
         let from = format!("{flow}/{}", from.unwrap_or_default());
         let to = format!("{flow}/{}", to.unwrap_or_default());
         let before = self.places.insert(call, to);
-        let before = before.unwrap_or_else(|| format!("{flow}/{ENTRY}"));
         self.passes += 1;
-        if before == from {
+        let follows = match &before {
+            Some(before) => *before == from,
+            None => self.entries.contains(&from),
+        };
+        if follows {
             return Ok(());
         }
         Err(format!(
-            "call {call} is told to pass {way} while in {before}"
+            "call {call} is told to pass {way} while in {before:?}"
         ))
     }
 }
@@ -127,6 +143,11 @@ fn put_in(effect: &Effect) -> Option<(&Event, &Component)> {
         .place
         .contains(ARROW)
         .then_some((event, component))
+}
+
+fn is_entry(object: &Object) -> bool {
+    let kind = kind(&object.kind);
+    kind.is_some_and(|kind| kind.palette == Palette::Entry)
 }
 
 fn is_too_many_hops(effect: &Effect) -> bool {

@@ -527,7 +527,7 @@ mod tests {
             queues.for_each(|queue| believed(&mut queue.settings));
         };
         let notices = |seed| watch_walk(seed, &belief).is_err_and(|why| why.contains(broken));
-        assert!((0..100).any(notices), "never noticed: {broken}");
+        assert!((0..400).any(notices), "never noticed: {broken}");
     }
 
     fn set(settings: &mut Map<String, Value>, name: &str, value: u64) {

@@ -217,16 +217,13 @@ impl Walker<'_> {
             .numbers()
             .map(|number| format!("+{number}"))
             .collect();
-        let users: Vec<String> = self
-            .plan
-            .users
-            .iter()
-            .map(|user| user.who.number.to_string())
-            .collect();
+        let users = self.plan.users.iter().map(|user| &user.who.number);
+        let insiders = users.chain(self.plan.flow_nodes.keys());
+        let insiders: Vec<String> = insiders.map(ToString::to_string).collect();
         let others = ["000", "0412345678", "1099", "alice", "", "*97", "98765439"];
         let choice = match self.random.between(0, 9) {
             0..=3 => self.random.pick(&numbers).cloned(),
-            4..=6 => self.random.pick(&users).cloned(),
+            4..=6 => self.random.pick(&insiders).cloned(),
             7 => self.random.pick(CODES).map(|code| code.dialled.to_owned()),
             _ => self.random.pick(&others).map(ToString::to_string),
         };
@@ -373,6 +370,7 @@ impl Walker<'_> {
                 self.queues
                     .effects(self.now, &effects, self.account.deadline())
             })
+            .and_then(|()| self.laws.rooms(&self.account))
             .map_err(|broken| format!("{broken}, after {told}"))?;
         let stuck = woken
             && self
@@ -537,6 +535,12 @@ mod tests {
         });
         check_bites("a recording is told twice", |effect| {
             1 + usize::from(matches!(fact(effect), Some(Fact::RecordingStarted { .. })))
+        });
+        check_bites("somebody in a room is not mixed", |effect| {
+            usize::from(!matches!(effect, Effect::JoinRoom { .. }))
+        });
+        check_bites("somebody is mixed for ever", |effect| {
+            usize::from(!matches!(effect, Effect::LeaveRoom { .. }))
         });
         check_bites("a leg is dialled twice", |effect| {
             1 + usize::from(matches!(effect, Effect::Dial { .. }))

@@ -29,6 +29,16 @@ const RECORDED: media::tone::Tone = media::tone::Tone {
     hertz: [1_400.0, 0.0],
     cadence: &[Duration::from_millis(240), Duration::from_millis(160)],
 };
+/// Somebody has come into a room.
+const JOINED: media::tone::Tone = media::tone::Tone {
+    hertz: [880.0, 0.0],
+    cadence: &[Duration::from_millis(200), Duration::from_millis(40)],
+};
+/// Somebody has left it.
+const LEFT: media::tone::Tone = media::tone::Tone {
+    hertz: [523.0, 0.0],
+    cadence: &[Duration::from_millis(200), Duration::from_millis(40)],
+};
 /// Until an account can choose one.
 const LANGUAGE: &str = "en";
 /// Sounds that wait to be made, at most. There are fewer than so many.
@@ -132,6 +142,9 @@ impl Sounds {
             Sound::Digits(digits) => words(Part::Digits(digits)),
             Sound::QueuePlace(place) => words(Part::QueuePlace(*place)),
             Sound::QueueWait { seconds } => words(Part::QueueWait { seconds: *seconds }),
+            Sound::Spelled(name) => words(Part::Spelled(name)),
+            Sound::ParkedAt(slot) => words(Part::ParkedAt(slot)),
+            Sound::ConferenceSize(people) => words(Part::ConferenceSize(*people)),
             Sound::Music => match home.music {
                 Some(own) => return self.find(own, Times::Forever, &home.without_music()),
                 None => vec![Name::Music],
@@ -278,6 +291,8 @@ fn make(name: &Name, library: &Library) -> media::Sound {
                 Tone::Busy => tones.busy,
                 Tone::Beep => media::tone::Tone::BEEP,
                 Tone::Recorded => RECORDED,
+                Tone::Joined => JOINED,
+                Tone::Left => LEFT,
             };
             tone.sound(&[CODEC])
         }
@@ -338,6 +353,19 @@ mod tests {
     #[test]
     fn every_announcement_has_words() {
         let said_by_objects = [
+            "conf-ended",
+            "conf-enter-pin",
+            "conf-full",
+            "conf-guests-muted",
+            "conf-guests-unmuted",
+            "conf-locked",
+            "conf-muted",
+            "conf-someone-joined",
+            "conf-someone-left",
+            "conf-unlocked",
+            "conf-unmuted",
+            "conf-wait-owner",
+            "conf-wrong-pin",
             "ivr-invalid",
             "ivr-no-input",
             "queue-leave-by-key",
@@ -362,12 +390,18 @@ mod tests {
             Sound::QueuePlace(21),
             Sound::QueueWait { seconds: 30 },
             Sound::QueueWait { seconds: 300 },
+            Sound::Spelled("Ann Lee".to_owned()),
+            Sound::ParkedAt("701".to_owned()),
+            Sound::ConferenceSize(1),
+            Sound::ConferenceSize(3),
             Sound::Music,
             Sound::File("welcome".into()),
             Sound::Tone(Tone::Ringback),
             Sound::Tone(Tone::Busy),
             Sound::Tone(Tone::Beep),
             Sound::Tone(Tone::Recorded),
+            Sound::Tone(Tone::Joined),
+            Sound::Tone(Tone::Left),
         ] {
             assert!(frames(&sound) > 10, "{sound:?}");
         }

@@ -10,6 +10,7 @@ mod accounts;
 mod api;
 mod audio;
 mod click;
+mod conference;
 mod fax;
 mod hold;
 mod inbound;
