@@ -332,12 +332,14 @@ impl Engine {
     }
 }
 
-/// The internal number that an address means: by itself, or as the name of a device.
+/// The internal number that an address means: by itself, or as the name of a device; or a slot for
+/// parked calls.
 fn watchable(plan: &Plan, asked: &str) -> Option<Arc<str>> {
     let by_number = plan.user_by_number(asked).map(|(_, user)| user);
     let by_device = || plan.device(asked).map(|(_, user, _)| user);
-    let user = by_number.or_else(by_device)?;
-    Some(Arc::clone(&user.who.number))
+    let user = by_number.or_else(by_device);
+    let user = user.map(|user| &user.who.number);
+    user.or_else(|| plan.park_slot(asked)).map(Arc::clone)
 }
 
 /// Whether a device may watch that. How many messages somebody has is nobody else's business.

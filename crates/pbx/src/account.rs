@@ -10,12 +10,12 @@ use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
 use crate::effect::{Effect, Progress};
 use crate::event::{Direction, HangupCause};
-use crate::floor::{AgentChange, Floor, QueueView, RoomView};
+use crate::floor::{AgentChange, Fetched, Floor, QueueView, RoomView};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::{Input, TransferTo};
 use crate::mailbox::MailboxCounts;
 use crate::origination::{Origination, Unplaced};
-use crate::plan::Plan;
+use crate::plan::{Plan, UserIndex};
 use crate::recordings::Recorded;
 use crate::turn::Turn;
 #[cfg(any(test, feature = "testing"))]
@@ -208,6 +208,14 @@ impl Account {
         self.floor.mailbox(user)
     }
 
+    /// The calls that are parked, by slot, and the legs that wait.
+    pub fn parked(&self) -> impl Iterator<Item = (&Arc<str>, CallId, LegId)> {
+        self.floor.parked().filter_map(|(slot, call)| {
+            let entry = self.calls.get(&call)?;
+            Some((slot, call, entry.call.core.caller.leg))
+        })
+    }
+
     /// The conference rooms that somebody is in.
     pub fn rooms(&self) -> impl Iterator<Item = RoomView> + '_ {
         self.floor.room_views()
@@ -305,11 +313,46 @@ impl Account {
             (Some(call), TransferTo::PeerOf(other)) if self.are_of_one_user(leg, other) => {
                 self.bring_together((call, leg), other, now, ids);
             }
-            (Some(_) | None, TransferTo::PeerOf(_)) | (None, TransferTo::Number(_)) => {
+            (Some(call), TransferTo::PeerOf(other)) => self.put_into((call, leg), other, now, ids),
+            (None, TransferTo::PeerOf(_) | TransferTo::Number(_)) => {
                 let progress = Progress::Refused(HangupCause::Forbidden);
                 self.effects.push(Effect::Referral { leg, progress });
             }
         }
+    }
+
+    /// Whom a user talks with goes where the user stands by another leg, alone: in a room or at the
+    /// park code, for two. The call by which the user asked ends.
+    fn put_into(&mut self, (call, leg): (CallId, LegId), other: LegId, now: Time, ids: &mut Ids) {
+        let Some((second, number)) = self.asked_by_same_user(call, leg, other) else {
+            let progress = Progress::Refused(HangupCause::Forbidden);
+            self.effects.push(Effect::Referral { leg, progress });
+            return;
+        };
+        self.step(call, now, ids, |call, turn| {
+            call.transfer(leg, &number, turn)
+        });
+        self.step(second, now, ids, |call, turn| {
+            call.finish(HangupCause::Normal, turn)
+        });
+    }
+
+    /// The other call of the user who talks by `leg`, and what it was made to.
+    fn asked_by_same_user(
+        &self,
+        call: CallId,
+        leg: LegId,
+        other: LegId,
+    ) -> Option<(CallId, String)> {
+        let second = *self.legs.get(&other)?;
+        let (one, two) = (&self.calls.get(&call)?.call, &self.calls.get(&second)?.call);
+        let number = |call: &Call, user: UserIndex| {
+            let user = call.core.plan.user(user)?;
+            Some(Arc::clone(&user.who.number))
+        };
+        let (asking, dialled) = two.asked_by(other)?;
+        let is_same = number(one, one.may_transfer(leg)?)? == number(two, asking)?;
+        (is_same && call != second).then_some((second, dialled))
     }
 
     /// Whether one user talks by both legs, in two calls.
@@ -348,6 +391,29 @@ impl Account {
             None => Life::Goes,
         });
         self.step(second, now, ids, |call, turn| {
+            call.finish(HangupCause::Normal, turn)
+        });
+    }
+
+    /// Whoever has come for a parked call talks with who waits there, in that call.
+    fn fetch(&mut self, Fetched { parked, by }: Fetched, now: Time, ids: &mut Ids) {
+        let plan = |call: CallId| {
+            let entry = self.calls.get(&call)?;
+            Some(Arc::clone(&entry.call.core.plan))
+        };
+        let (Some(to), Some(from)) = (plan(parked), plan(by)) else {
+            return;
+        };
+        let mut guest = None;
+        self.step(by, now, ids, |call, turn| {
+            guest = call.give_caller(turn);
+            Life::Goes
+        });
+        self.step(parked, now, ids, |call, turn| match guest {
+            Some(guest) => call.is_fetched(guest.under(&from, &to), turn),
+            None => Life::Goes,
+        });
+        self.step(by, now, ids, |call, turn| {
             call.finish(HangupCause::Normal, turn)
         });
     }
@@ -411,6 +477,8 @@ impl Account {
         for _ in 0..MAX_WORDS_PER_INPUT {
             if let Some((call, news)) = self.floor.rooms().next_news() {
                 self.step(call, now, ids, |call, turn| call.in_room(news, turn));
+            } else if let Some(fetched) = self.floor.parks().next_fetched() {
+                self.fetch(fetched, now, ids);
             } else if let Some((call, offer)) = self.floor.next_offer() {
                 self.step(call, now, ids, |call, turn| call.in_line(offer, turn));
             } else {

@@ -175,6 +175,7 @@ fn new_call(plan: &Arc<Plan>, caller: Caller, route: Route, turn: &mut Turn<'_>)
         destination: route.destination,
         dialling: None,
         handing: None,
+        slot: None,
         attempts: Vec::new(),
         last_attempt: AttemptId::default(),
         recordings: Recordings::default(),

@@ -300,6 +300,7 @@ impl Call {
         self.core.forget_question();
         self.core.stop_playing(turn);
         self.core.leave_room(turn);
+        self.core.slot = None;
         self.core.stop_message(turn);
         self.core.stop_all(cause, turn);
         let plan = std::sync::Arc::clone(&self.core.plan);

@@ -19,6 +19,8 @@ pub struct Code {
 pub enum Feature {
     /// Changes whether the user takes calls from queues.
     Agent(AgentChange),
+    /// Parks a call that is handed on to it.
+    Park,
 }
 
 /// Every code.
@@ -42,6 +44,11 @@ pub const CODES: &[Code] = &[
         dialled: "*48",
         feature: Feature::Agent(AgentChange::Resume),
         help: "Come back from a pause",
+    },
+    Code {
+        dialled: "*68",
+        feature: Feature::Park,
+        help: "Park a call: hand it on to this code, and you hear the slot it waits in",
     },
 ];
 

@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) dialling: Option<Destination>,
     /// Who has handed the call on, until somebody takes it.
     pub(crate) handing: Option<Handing>,
+    /// The slot in which the call is parked.
+    pub(crate) slot: Option<Arc<str>>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) last_attempt: AttemptId,
     pub(crate) recordings: Recordings,

@@ -211,6 +211,27 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.plan.internal_number(digits)
     }
 
+    /// The user who has handed the call on and holds on.
+    pub(crate) fn handed_on_by(&self) -> Option<UserIndex> {
+        self.core.handing.map(|handing| handing.user)
+    }
+
+    /// Lets that user hear something before the call is taken over.
+    pub(crate) fn tell_who_hands_on(&mut self, sounds: Vec<Sound>) {
+        self.core.tell_who_hands_on(sounds, self.turn);
+    }
+
+    /// Phones that watch the slot see that the call waits there, until it leaves the slot.
+    pub(crate) fn show_in(&mut self, slot: Option<Arc<str>>) {
+        self.core.slot = slot;
+    }
+
+    /// A user's internal number.
+    pub(crate) fn user_number(&self, user: UserIndex) -> Option<Arc<str>> {
+        let user = self.core.plan.user(user)?;
+        Some(Arc::clone(&user.who.number))
+    }
+
     /// What the caller dialled, or was handed on to.
     pub(crate) fn dialled(&self) -> &Destination {
         self.core

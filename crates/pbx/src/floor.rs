@@ -4,6 +4,7 @@
 
 mod agents;
 mod lines;
+mod parks;
 mod rooms;
 mod view;
 
@@ -19,6 +20,7 @@ use agents::Agents;
 pub use agents::{AgentChange, Presence};
 use lines::Lines;
 pub(crate) use lines::{Comer, Offer, Place, Roster, Strategy};
+pub(crate) use parks::{Fetched, Parked, Parks};
 pub use rooms::RoomView;
 pub(crate) use rooms::{Beginning, Door, MAX_ROOM_MEMBERS, News, Refusal, Role, Rooms, Voices};
 pub use view::{AgentState, AgentView, QueueView};
@@ -31,6 +33,7 @@ pub(crate) struct Floor {
     agents: Agents,
     lines: Lines,
     rooms: Rooms,
+    parks: Parks,
     mailboxes: Mailboxes,
     /// Something has changed since nobody could be offered anything.
     is_stirred: bool,
@@ -79,6 +82,16 @@ impl Floor {
         &mut self.rooms
     }
 
+    /// Parked calls.
+    pub(crate) fn parks(&mut self) -> &mut Parks {
+        &mut self.parks
+    }
+
+    /// The calls that are parked, by slot.
+    pub(crate) fn parked(&self) -> impl Iterator<Item = (&Arc<str>, CallId)> {
+        self.parks.parked()
+    }
+
     /// Conference rooms, to be looked at.
     pub(crate) fn room_views(&self) -> impl Iterator<Item = RoomView> + '_ {
         self.rooms.views()
@@ -90,6 +103,7 @@ impl Floor {
             && self.trunks.counts.is_empty()
             && self.lines.is_empty()
             && self.rooms.is_empty()
+            && self.parks.is_empty()
     }
 }
 

@@ -54,8 +54,8 @@ pub use mailbox::MailboxCounts;
 pub use network::Network;
 pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{
-    ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Lamps, Limits, NumberFormat, Plan,
-    Register, Transport, Trunk, TrunkIndex, User, UserIndex,
+    ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Lamps, Limits, NumberFormat, Parking,
+    Plan, Register, Transport, Trunk, TrunkIndex, User, UserIndex,
 };
 pub use question::{Question, QuestionId, Told};
 pub use recording::{

@@ -160,6 +160,18 @@ impl Plan {
             })
     }
 
+    /// The slot for parked calls of that number.
+    pub fn park_slot(&self, number: &str) -> Option<&Arc<str>> {
+        let (slot, node) = self.flow_nodes.get_key_value(number)?;
+        self.is_park(*node).then_some(slot)
+    }
+
+    /// Whether calls are parked there.
+    pub(crate) fn is_park(&self, node: NodeIndex) -> bool {
+        let node = self.node(node);
+        node.is_some_and(|node| matches!(node.object, AnyObject::Park(_)))
+    }
+
     /// Its queues.
     pub(crate) fn queues(&self) -> impl Iterator<Item = &Queue> {
         self.nodes.iter().filter_map(|node| {
@@ -245,6 +257,17 @@ pub struct Limits {
 pub struct Lamps {
     /// With whom a watched user talks, too: every user of the account can watch every other.
     pub show_callers: bool,
+}
+
+/// Parked calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parking {
+    /// The numbers of the slots, in the order they are taken.
+    pub slots: Vec<Arc<str>>,
+    /// How long a call waits before who has parked it is called.
+    pub wait: Duration,
+    /// How long that one is rung.
+    pub return_time: Duration,
 }
 
 /// A person (or a desk) with an internal number.

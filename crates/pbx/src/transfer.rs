@@ -7,19 +7,22 @@
 use crate::arrival::route_of_user;
 use crate::attempt::{Guest, Story};
 use crate::call::{Call, LegReport, Life};
-use crate::core::{Core, Hears};
+use crate::core::{Core, Destination, Hears};
 use crate::cx::Moment;
 use crate::effect::{Effect, Progress};
 use crate::event::HangupCause;
 use crate::ids::LegId;
 use crate::plan::UserIndex;
+use crate::sound::{PlayId, Sound, Times};
 use crate::turn::Turn;
 
 /// A user who has handed the call on and holds on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handing {
     pub(crate) leg: LegId,
-    user: UserIndex,
+    pub(crate) user: UserIndex,
+    /// What it is told before it is let go.
+    hears: Option<PlayId>,
 }
 
 impl Call {
@@ -31,9 +34,10 @@ impl Call {
         };
         let plan = &self.core.plan;
         let route = route_of_user(plan, number);
+        let is_code = plan.code_nodes.contains_key(number);
         let start = match route.start {
             // A code does something for who dials it, not for whoever is sent there.
-            Ok(_) if plan.code_nodes.contains_key(number) => Err(HangupCause::Forbidden),
+            Ok(node) if is_code && !plan.is_park(node) => Err(HangupCause::Forbidden),
             start => start,
         };
         let node = match start {
@@ -46,7 +50,11 @@ impl Call {
         refer(leg, Progress::Accepted, turn);
         self.step_out(leg, turn);
         self.core.dialling = Some(route.destination);
-        self.core.handing = Some(Handing { leg, user });
+        self.core.handing = Some(Handing {
+            leg,
+            user,
+            hears: None,
+        });
         self.enter(node, turn)
     }
 
@@ -55,6 +63,33 @@ impl Call {
     pub(crate) fn may_transfer(&self, leg: LegId) -> Option<UserIndex> {
         let user = self.core.talking_user(leg)?;
         self.core.handing.is_none().then_some(user)
+    }
+
+    /// What the user dialled who stands by that leg in an object, alone: whom it is about to hand
+    /// another call on to.
+    pub(crate) fn asked_by(&self, leg: LegId) -> Option<(UserIndex, String)> {
+        let caller = &self.core.caller;
+        let user = caller.user.as_ref().filter(|_| caller.leg == leg)?.user;
+        let is_alone = caller.hears == Hears::Answered && !self.core.is_connected();
+        let dialled = match &self.core.destination {
+            Destination::Plain(text) => text.clone(),
+            Destination::Number(number) => format!("+{number}"),
+        };
+        is_alone.then_some((user, dialled))
+    }
+
+    /// Gives away who calls, a user, who is about to take a call that waits: this one ends.
+    pub(crate) fn give_caller(&mut self, turn: &mut Turn<'_>) -> Option<Guest> {
+        self.core.pick_up(turn);
+        self.core.stop_playing(turn);
+        self.core.give_caller()
+    }
+
+    /// Whoever waits here talks with a guest from another call.
+    pub(crate) fn is_fetched(&mut self, guest: Guest, turn: &mut Turn<'_>) -> Life {
+        self.leave(HangupCause::Normal, turn);
+        self.core.take_in(guest, turn);
+        Life::Goes
     }
 
     /// Gives away whom the user of `leg` talks with: the call is about to end.
@@ -100,11 +135,11 @@ impl Call {
                     turn.forget_leg(handing.leg);
                 }
             }
+            LegReport::Played(play) => self.core.has_told_who_hands_on(play, turn),
             LegReport::Ringing
             | LegReport::Progress
             | LegReport::Answered
-            | LegReport::Digit(_)
-            | LegReport::Played(_) => {}
+            | LegReport::Digit(_) => {}
         }
         Life::Goes
     }
@@ -115,9 +150,11 @@ impl Call {
         if self.core.caller.hears == Hears::Gone {
             return self.finish(cause, turn);
         }
-        let Some(Handing { leg, user }) = self.core.handing.take() else {
+        let Some(handing) = self.core.handing.take() else {
             return self.finish(cause, turn);
         };
+        handing.hush(turn);
+        let Handing { leg, user, .. } = handing;
         refer(leg, Progress::Failed(cause), turn);
         self.leave(HangupCause::Normal, turn);
         self.core.take_back(leg, user, turn);
@@ -142,12 +179,46 @@ impl Call {
     }
 }
 
+impl Handing {
+    /// Nothing is told any more.
+    fn hush(&self, turn: &mut Turn<'_>) {
+        if self.hears.is_some() {
+            turn.push(Effect::StopPlaying { leg: self.leg });
+        }
+    }
+}
+
 impl Core {
-    /// Somebody has taken the call that was handed on.
+    /// Somebody has taken the call that was handed on. Who is being told something is let go after
+    /// that.
     pub(crate) fn handed_on(&mut self, turn: &mut Turn<'_>) {
-        if let Some(Handing { leg, .. }) = self.handing.take() {
+        let is_done = |handing: &mut Handing| handing.hears.is_none();
+        if let Some(Handing { leg, .. }) = self.handing.take_if(is_done) {
             refer(leg, Progress::Done, turn);
             hang_up(leg, turn);
+        }
+    }
+
+    /// Whoever has handed the call on hears something, and then is let go.
+    pub(crate) fn tell_who_hands_on(&mut self, sounds: Vec<Sound>, turn: &mut Turn<'_>) {
+        let Some(handing) = &mut self.handing else {
+            return;
+        };
+        let (leg, play) = (handing.leg, self.caller.next_play());
+        handing.hears = Some(play);
+        turn.push(Effect::Play {
+            leg,
+            play,
+            sounds,
+            times: Times::Once,
+        });
+    }
+
+    fn has_told_who_hands_on(&mut self, play: PlayId, turn: &mut Turn<'_>) {
+        if let Some(handing) = &mut self.handing
+            && handing.hears.take_if(|heard| *heard == play).is_some()
+        {
+            self.handed_on(turn);
         }
     }
 
@@ -160,9 +231,10 @@ impl Core {
 
     /// The call ends, and with it the transfer.
     pub(crate) fn handing_over(&mut self, cause: HangupCause, turn: &mut Turn<'_>) {
-        if let Some(Handing { leg, .. }) = self.handing.take() {
-            refer(leg, Progress::Failed(cause), turn);
-            hang_up(leg, turn);
+        if let Some(handing) = self.handing.take() {
+            handing.hush(turn);
+            refer(handing.leg, Progress::Failed(cause), turn);
+            hang_up(handing.leg, turn);
         }
     }
 }

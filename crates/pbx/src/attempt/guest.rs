@@ -77,6 +77,15 @@ impl Core {
             self.end_story(&guest.goal, turn);
             return Some(guest);
         }
+        let guest = self.give_caller()?;
+        if let Some(trunk) = self.caller.trunk.take() {
+            turn.floor.trunks().remove(&trunk);
+        }
+        Some(guest)
+    }
+
+    /// Gives away who calls, without an end of the leg.
+    pub(crate) fn give_caller(&mut self) -> Option<Guest> {
         if self.caller.hears == Hears::Gone {
             return None;
         }
@@ -85,9 +94,6 @@ impl Core {
             goal: self.goal_of_caller(),
         };
         self.caller.hears = Hears::Gone;
-        if let Some(trunk) = self.caller.trunk.take() {
-            turn.floor.trunks().remove(&trunk);
-        }
         Some(guest)
     }
 
@@ -183,6 +189,18 @@ impl Core {
 }
 
 impl Guest {
+    /// The guest as a call of another plan knows it: users stand elsewhere there, or nowhere.
+    pub(crate) fn under(self, from: &Plan, to: &Plan) -> Self {
+        let Self { leg, goal } = self;
+        let Goal::User(index) = goal else {
+            return Self { leg, goal };
+        };
+        let number = from.user(index).map(|user| &user.who.number);
+        let user = number.and_then(|number| to.user_by_number(number));
+        let goal = user.map_or(Goal::Caller, |(user, _)| Goal::User(user));
+        Self { leg, goal }
+    }
+
     /// The guest as who calls: shown as itself, and with its own story.
     fn into_caller(self, plan: &Plan, story: Story) -> Caller {
         let (identity, name, trunk, was_called) = match self.goal {

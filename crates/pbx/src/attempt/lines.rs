@@ -8,12 +8,17 @@ use crate::effect::CallerId;
 use crate::plan::UserIndex;
 use crate::watch::{Line, LineDirection, LineState};
 
+/// No attempt has this number.
+const PARKED: u32 = u32::MAX;
+
 impl Core {
-    /// Each user's part, by internal number: as many as the floor counts.
+    /// Each user's part, by internal number: as many as the floor counts. And the slot in which the
+    /// call waits.
     pub(crate) fn lines(&self) -> Vec<(Arc<str>, Line)> {
         let caller = self.caller_line();
         let called = self.attempts.iter().filter_map(|one| self.called_line(one));
-        caller.into_iter().chain(called).collect()
+        let parked = self.parked_line();
+        caller.into_iter().chain(called).chain(parked).collect()
     }
 
     fn caller_line(&self) -> Option<(Arc<str>, Line)> {
@@ -39,6 +44,20 @@ impl Core {
             }),
         };
         Some((self.number_of(user)?, line))
+    }
+
+    /// The lamp of a slot is on while a call waits there.
+    fn parked_line(&self) -> Option<(Arc<str>, Line)> {
+        let slot = self.slot.clone()?;
+        let line = Line {
+            call: self.id,
+            part: PARKED,
+            direction: LineDirection::IsCalled,
+            state: LineState::Talking,
+            rings: None,
+            other: self.shows_others().then(|| self.caller_id()),
+        };
+        Some((slot, line))
     }
 
     fn called_line(&self, attempt: &Attempt) -> Option<(Arc<str>, Line)> {

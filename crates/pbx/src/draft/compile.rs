@@ -17,8 +17,8 @@ use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
 use crate::number::{E164, Numbering};
 use crate::objects::sound_complaint;
-use crate::objects::{AgentCode, AnyObject, Outbound, RingUser};
-use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Plan, User, UserIndex};
+use crate::objects::{AgentCode, AnyObject, Door, Outbound, Park, RingUser};
+use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Parking, Plan, User, UserIndex};
 use crate::sound::Sound;
 
 /// Who applies a draft.
@@ -58,6 +58,7 @@ pub(crate) struct Compiler<'a> {
     pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
     /// Internal numbers that objects have, and where.
     claimed_inside: BTreeMap<Arc<str>, (NodeIndex, String)>,
+    pub(super) parking: Arc<Parking>,
 }
 
 impl Draft {
@@ -80,6 +81,7 @@ impl Draft {
         compiler.users.clone_from(&users);
         let trunks = compiler.trunks();
         let dialling = compiler.dialling();
+        compiler.parking = Arc::new(compiler.park());
         let mut nodes = compiler.flows();
         compiler.caller_ids();
         let webhooks = compiler.webhooks();
@@ -94,7 +96,8 @@ impl Draft {
             return Err(problems);
         }
         let user_nodes = add_user_nodes(&mut nodes, &users);
-        let code_nodes = add_code_nodes(&mut nodes);
+        let code_nodes = add_code_nodes(&mut nodes, &compiler.parking);
+        let flow_nodes = compiler.numbers_of_flows(&mut nodes);
         let outbound_node = add_node(&mut nodes, AnyObject::Outbound(Outbound));
         Ok(Plan {
             account,
@@ -121,12 +124,9 @@ impl Draft {
                 .map(|(key, (node, _))| (key, node))
                 .collect(),
             user_nodes,
-            flow_nodes: compiler
-                .claimed_inside
-                .into_iter()
-                .map(|(number, (node, _))| (number, node))
-                .collect(),
+            flow_nodes,
             code_nodes,
+
             outbound_node,
             devices: device_index(&users),
             internal_numbers: number_index(&users),
@@ -157,6 +157,7 @@ impl<'a> Compiler<'a> {
             groups: BTreeMap::new(),
             claimed: BTreeMap::new(),
             claimed_inside: BTreeMap::new(),
+            parking: Arc::new(Parking::default()),
         }
     }
 
@@ -379,6 +380,13 @@ impl Compiler<'_> {
         self.zone.clone()
     }
 
+    /// Every user, with its position.
+    pub(crate) fn everybody(&self) -> Vec<(UserIndex, UserRef)> {
+        let users = self.users.iter().enumerate();
+        let users = users.map(|(index, user)| (UserIndex(index), user.who.clone()));
+        users.collect()
+    }
+
     /// That user as told to the outside.
     pub(crate) fn user_ref(&self, index: UserIndex) -> Option<UserRef> {
         self.users.get(index.0).map(|user| user.who.clone())
@@ -463,6 +471,20 @@ impl Compiler<'_> {
         }
     }
 
+    /// Where calls of users to internal numbers begin that are no users': those of objects, and the
+    /// slots of parked calls.
+    fn numbers_of_flows(&self, nodes: &mut Vec<Node>) -> BTreeMap<Arc<str>, NodeIndex> {
+        let objects = self.claimed_inside.iter();
+        let objects = objects.map(|(number, (node, _))| (Arc::clone(number), *node));
+        let mut numbers: BTreeMap<_, _> = objects.collect();
+        for slot in &self.parking.slots {
+            let door = Door::Slot(Arc::clone(slot));
+            let park = AnyObject::Park(Park::behind(door, &self.parking));
+            numbers.insert(Arc::clone(slot), add_node(nodes, park));
+        }
+        numbers
+    }
+
     /// Whose internal number it is already, in words.
     fn owner_inside(&self, number: &str) -> Option<String> {
         let mut users = self.users.iter();
@@ -520,10 +542,14 @@ fn add_user_nodes(nodes: &mut Vec<Node>, users: &[User]) -> Vec<NodeIndex> {
 }
 
 /// One object for each feature code.
-fn add_code_nodes(nodes: &mut Vec<Node>) -> BTreeMap<&'static str, NodeIndex> {
+fn add_code_nodes(
+    nodes: &mut Vec<Node>,
+    parking: &Arc<Parking>,
+) -> BTreeMap<&'static str, NodeIndex> {
     let node = |code: &Code| {
         let object = match code.feature {
             Feature::Agent(change) => AnyObject::AgentCode(AgentCode { change }),
+            Feature::Park => AnyObject::Park(Park::behind(Door::Code, parking)),
         };
         (code.dialled, add_node(nodes, object))
     };

@@ -37,6 +37,9 @@ pub struct Draft {
     /// What may be dialled outside.
     #[serde(default, skip_serializing_if = "is_default")]
     pub dialling: Dialling,
+    /// Parked calls.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub park: Park,
     /// People.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
@@ -97,6 +100,22 @@ pub struct Dialling {
     /// what is passed on as dialled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blocked: Vec<String>,
+}
+
+/// Where calls are parked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Park {
+    /// The first and the last slot's number, such as `701-709`, or `off`. Absent: those of 701 to
+    /// 709 that nobody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<String>,
+    /// How long a call waits before who has parked it is called; 120 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
+    /// How long that one is rung; 30 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_seconds: Option<u32>,
 }
 
 /// A person (or a desk) with an internal number.

@@ -9,6 +9,7 @@ mod export;
 mod flows;
 mod http;
 mod outside;
+mod parking;
 mod people;
 mod problem;
 mod secret;

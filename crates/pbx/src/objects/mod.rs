@@ -4,6 +4,7 @@ mod agent_code;
 mod call_recording;
 mod caller_filter;
 mod conference;
+mod directory;
 mod external_number;
 mod fields;
 mod hangup;
@@ -13,6 +14,7 @@ mod internal_number;
 mod ivr;
 mod one_party;
 mod outbound;
+mod park;
 mod play_audio;
 mod queue;
 mod ring_group;
@@ -34,6 +36,7 @@ pub(crate) use agent_code::AgentCode;
 pub use fields::{Field, Need, Shape};
 pub(crate) use fields::{complaints, own_exits, sound_complaint};
 pub(crate) use outbound::Outbound;
+pub(crate) use park::{Door, MAX_PARK_SECONDS, Park};
 use queue::MAX_AGENTS;
 pub(crate) use queue::Queue;
 use ring_group::MAX_MEMBERS;
@@ -210,6 +213,8 @@ objects! {
     set_caller_id::SetCallerId,
     voicemail::Voicemail,
     conference::Conference,
+    park::Park,
+    directory::Directory,
     call_recording::CallRecording,
     time_conditions::TimeConditions,
     hangup::HangUp,

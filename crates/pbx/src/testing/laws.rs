@@ -1,5 +1,6 @@
 //! What is true of every run of an account, whatever happens to it.
 
+mod parks;
 mod rooms;
 mod told;
 
@@ -150,8 +151,10 @@ impl Laws {
     }
 
     /// Once the account has said all, those in a room that its owner has come to hear one another.
-    pub fn rooms(&self, account: &Account) -> Verdict {
-        self.rooms.settled(account)
+    /// Parked calls hear something.
+    pub fn waiting(&self, account: &Account, now: Time) -> Verdict {
+        self.rooms.settled(account)?;
+        parks::settled(account, now, |leg| self.rooms.hears_music(leg))
     }
 
     /// When nothing goes on any more.

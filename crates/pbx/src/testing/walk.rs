@@ -370,7 +370,7 @@ impl Walker<'_> {
                 self.queues
                     .effects(self.now, &effects, self.account.deadline())
             })
-            .and_then(|()| self.laws.rooms(&self.account))
+            .and_then(|()| self.laws.waiting(&self.account, self.now))
             .map_err(|broken| format!("{broken}, after {told}"))?;
         let stuck = woken
             && self
@@ -446,6 +446,7 @@ impl Walker<'_> {
 mod tests {
     use super::*;
     use crate::event::Fact;
+    use crate::sound::Sound;
 
     const SEEDS: u64 = 100;
     const STEPS: u32 = 400;
@@ -541,6 +542,10 @@ mod tests {
         });
         check_bites("somebody is mixed for ever", |effect| {
             usize::from(!matches!(effect, Effect::LeaveRoom { .. }))
+        });
+        check_bites("a parked call hears nothing", |effect| {
+            let music = matches!(effect, Effect::Play { sounds, .. } if *sounds == [Sound::Music]);
+            usize::from(!music)
         });
         check_bites("a leg is dialled twice", |effect| {
             1 + usize::from(matches!(effect, Effect::Dial { .. }))

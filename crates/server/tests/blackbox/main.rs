@@ -21,6 +21,7 @@ mod load;
 mod menus;
 mod outage;
 mod outbound;
+mod park;
 mod process;
 mod queue;
 mod recordings;

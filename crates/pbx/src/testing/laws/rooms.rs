@@ -50,6 +50,11 @@ impl Rooms {
         }
     }
 
+    /// Whether music is the last that was played to a leg.
+    pub(super) fn hears_music(&self, leg: LegId) -> bool {
+        self.music.contains(&leg)
+    }
+
     /// Who waits does so for an owner; who is mixed and not alone hears no music.
     pub(super) fn settled(&self, account: &Account) -> Verdict {
         for view in account.rooms() {

@@ -1,0 +1,85 @@
+//! Calls that a phone parks, and that another takes.
+
+use ::audio::music;
+
+use crate::common::account::{ANN, JOHN, JOHNS_NUMBER, PASSWORD};
+use crate::common::baresip::{Baresip, Talking};
+use crate::common::sipp::{DOMAIN, Sipp};
+use crate::common::stage::Stage;
+use crate::common::wave;
+
+const CALLER: &str = "61300000000";
+
+const ANNS_HERTZ: f64 = 440.0;
+const MOBILES_HERTZ: f64 = 900.0;
+/// Most of a tone must arrive.
+const HEARD: f64 = 0.5;
+/// What G.711 leaves of a sound.
+const THE_SAME: f64 = 0.8;
+
+/// John's phone answers and parks the call.
+fn john_parks(stage: &Stage) -> Sipp {
+    let desk = stage.phone("1010-desk");
+    let plays = desk.play("answers-and-parks").pause_ms(200);
+    let target = format!("<sip:*68@{DOMAIN}>");
+    plays.variable("talk", 600).key("target", &target)
+}
+
+fn calls(stage: &Stage, device: &str, hertz: f64, called: &str, seconds: u32) -> Talking {
+    let proxy = stage.server.listening().udp;
+    let account = format!(
+        "<sip:{device}@{DOMAIN}>;auth_pass={PASSWORD};outbound=\"sip:{proxy}\";regint=0;\
+         audio_codecs=PCMU"
+    );
+    let phone = Baresip {
+        account: &account,
+        hertz,
+        order: Some(&format!("/dial sip:{called}@{DOMAIN}")),
+        seconds,
+    };
+    let phone = phone.start();
+    phone.wait_for("Call established");
+    phone
+}
+
+#[test]
+fn a_parked_caller_hears_music_and_talks_with_who_dials_the_slot() {
+    let stage = Stage::new();
+    let john = john_parks(&stage).start();
+    let ann = calls(&stage, "1020-desk", ANNS_HERTZ, JOHN, 18);
+    // He is let go when he has heard the slot.
+    john.finish();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let mobile = calls(&stage, "1010-mobile", MOBILES_HERTZ, "701", 20);
+    let by_ann = ann.heard();
+    let log = mobile.log();
+    let by_mobile = mobile.heard();
+
+    let second = usize::try_from(wave::RATE).expect("a few thousand");
+    let track = music::on_hold_pcm().at_rate(wave::RATE).into_samples();
+    let music = wave::likeness(&by_ann, &track[second..][..1_000]);
+    assert!(music > THE_SAME, "music is {music} of what Ann heard");
+    let end = &by_ann[by_ann.len() - 2 * second..];
+    assert!(wave::loudness(end, MOBILES_HERTZ) > HEARD, "Ann hears John");
+    let talk = by_mobile.windows(second).step_by(second / 2);
+    let mut talk = talk.map(|piece| wave::loudness(piece, ANNS_HERTZ));
+    assert!(talk.any(|level| level > HEARD), "John hears Ann\n{log}");
+    let path = "park::a_parked_caller_hears_music_and_talks_with_who_dials_the_slot";
+    let hooks = stage.follows(path);
+    let (parked, other): (Vec<_>, Vec<_>) = hooks
+        .iter()
+        .partition(|hook| hook.call() == hooks[0].call());
+    assert_eq!(other.len(), 3, "the call by which John came for it");
+    assert!(parked.iter().all(|hook| hook.body["caller_id"] == ANN));
+}
+
+#[test]
+fn a_parked_caller_gives_up() {
+    let stage = Stage::new();
+    let john = john_parks(&stage).start();
+    let carrier = stage.carrier_plays("carrier-calls", CALLER, JOHNS_NUMBER);
+    let carrier = carrier.pause_ms(6_000).start();
+    john.finish();
+    carrier.finish();
+    stage.follows("park::a_parked_caller_gives_up");
+}
