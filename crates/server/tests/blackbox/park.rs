@@ -4,6 +4,7 @@ use ::audio::music;
 
 use crate::common::account::{ANN, JOHN, JOHNS_NUMBER, PASSWORD};
 use crate::common::baresip::{Baresip, Talking};
+use crate::common::receiver::Delivery;
 use crate::common::sipp::{DOMAIN, Sipp};
 use crate::common::stage::Stage;
 use crate::common::wave;
@@ -64,13 +65,24 @@ fn a_parked_caller_hears_music_and_talks_with_who_dials_the_slot() {
     let talk = by_mobile.windows(second).step_by(second / 2);
     let mut talk = talk.map(|piece| wave::loudness(piece, ANNS_HERTZ));
     assert!(talk.any(|level| level > HEARD), "John hears Ann\n{log}");
-    let path = "park::a_parked_caller_hears_music_and_talks_with_who_dials_the_slot";
-    let hooks = stage.follows(path);
-    let (parked, other): (Vec<_>, Vec<_>) = hooks
+    // His call for it is told beside Ann's, in an order of its own.
+    let hooks = stage.hooks(12);
+    let is_anns = |hook: &Delivery| hook.call() == hooks[0].call();
+    let his: Vec<Delivery> = hooks
         .iter()
-        .partition(|hook| hook.call() == hooks[0].call());
-    assert_eq!(other.len(), 3, "the call by which John came for it");
-    assert!(parked.iter().all(|hook| hook.body["caller_id"] == ANN));
+        .filter(|hook| !is_anns(hook))
+        .cloned()
+        .collect();
+    let kinds: Vec<&str> = his.iter().map(Delivery::kind).collect();
+    let expected = [
+        "user_outbound",
+        "user_outbound_answered",
+        "user_outbound_completed",
+    ];
+    assert_eq!(kinds, expected);
+    let path = "park::a_parked_caller_hears_music_and_talks_with_who_dials_the_slot";
+    let anns = stage.follows_after(&his, path);
+    assert!(anns.iter().all(|hook| hook.body["caller_id"] == ANN));
 }
 
 #[test]
