@@ -11,6 +11,7 @@ mod api;
 mod audio;
 mod click;
 mod conference;
+mod directory;
 mod fax;
 mod hold;
 mod inbound;

@@ -3,11 +3,13 @@
 use ::audio::music;
 
 use crate::common::account::{ANN, JOHN, JOHNS_NUMBER, PASSWORD};
+use crate::common::address::fresh_address;
 use crate::common::baresip::{Baresip, Talking};
 use crate::common::receiver::Delivery;
-use crate::common::sipp::{DOMAIN, Sipp};
-use crate::common::stage::Stage;
+use crate::common::sipp::{DOMAIN, Sipp, Wire};
+use crate::common::stage::{Phone, Stage};
 use crate::common::wave;
+use crate::transfer::replacing;
 
 const CALLER: &str = "61300000000";
 
@@ -94,4 +96,56 @@ fn a_parked_caller_gives_up() {
     john.finish();
     carrier.finish();
     stage.follows("park::a_parked_caller_gives_up");
+}
+
+#[test]
+fn john_asks_for_a_slot_and_puts_the_caller_there() {
+    let stage = Stage::new();
+    // From a socket of its own: sipp plays one call at each.
+    let asking = Phone {
+        device: "1010-desk".to_owned(),
+        address: fresh_address(),
+        wire: Wire::Udp,
+    };
+    let asking = stage.phone_plays(&asking, "phone-calls-until-bye", "*68");
+    let asking = asking.start();
+    let target = replacing(&asking, "*68");
+    let desk = stage.phone("1010-desk");
+    let john = desk.play("answers-and-brings-together").pause_ms(200);
+    let john = john.variable("talk", 600).key("target", &target).start();
+    let carrier = stage.carrier_plays("carrier-calls", CALLER, JOHNS_NUMBER);
+    let carrier = carrier.pause_ms(5_000).start();
+    john.finish();
+    asking.finish();
+    // The slot that he was told is the one in which the caller waits.
+    let mobile = calls(&stage, "1010-mobile", MOBILES_HERTZ, "701", 12);
+    carrier.finish();
+    drop(mobile);
+    let hooks = stage.hooks(12);
+    let from_outside = hooks.iter().filter(|hook| hook.body["caller_id"] == CALLER);
+    let kinds: Vec<&str> = from_outside.map(Delivery::kind).collect();
+    let part = [
+        "user_inbound",
+        "user_inbound_answered",
+        "user_inbound_completed",
+    ];
+    assert_eq!(kinds, [part, part].concat());
+}
+
+#[test]
+fn a_call_that_nobody_fetches_comes_back() {
+    let stage = Stage::with(&[], |account| {
+        account.more_parts = "park: {wait_seconds: 10}\n";
+    });
+    let desk = stage.phone("1010-desk");
+    let target = format!("<sip:*68@{DOMAIN}>");
+    let john = desk.play("answers-and-parks").pause_ms(200);
+    let john = john.variable("talk", 600).key("target", &target).start();
+    let carrier = stage.carrier_plays("carrier-calls", CALLER, JOHNS_NUMBER);
+    let carrier = carrier.pause_ms(16_000).start();
+    john.finish();
+    let john = desk.play("answers").pause_ms(200).start();
+    carrier.finish();
+    john.finish();
+    stage.follows("park::a_call_that_nobody_fetches_comes_back");
 }

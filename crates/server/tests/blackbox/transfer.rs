@@ -3,7 +3,7 @@
 use crate::common::account::{ANN, JOHN, JOHNS_NUMBER};
 use crate::common::address::fresh_address;
 use crate::common::receiver::Delivery;
-use crate::common::sipp::{DOMAIN, Sipp, Wire};
+use crate::common::sipp::{DOMAIN, Playing, Sipp, Wire};
 use crate::common::stage::{Phone, Stage};
 use crate::common::trace::Message;
 
@@ -22,6 +22,21 @@ fn john_plays(stage: &Stage, scenario: &str, target: &str) -> Sipp {
     let desk = stage.phone("1010-desk");
     let plays = desk.play(scenario).pause_ms(200).variable("talk", 600);
     plays.key("target", target)
+}
+
+/// The address that means whoever a phone reached by another call, to that number, which has been answered.
+pub(crate) fn replacing(asking: &Playing, called: &str) -> String {
+    asking.wait_for_received("SIP/2.0 200");
+    let trace = asking.trace();
+    let answer = trace.received("SIP/2.0 200", "INVITE");
+    let tag = |header: &str| {
+        let tag = answer.header(header).split_once(";tag=");
+        tag.map(|(_, tag)| tag.to_owned()).unwrap_or_default()
+    };
+    let call_id = answer.header("Call-ID").replace('@', "%40");
+    let (theirs, ours) = (tag("To"), tag("From"));
+    let replaces = format!("{call_id}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}");
+    format!("<sip:{called}@{DOMAIN}?Replaces={replaces}>")
 }
 
 #[test]
@@ -78,17 +93,7 @@ fn two_whom_john_talks_with_are_brought_together() {
     };
     let asking = stage.phone_plays(&asking, "phone-calls-until-bye", ANN);
     let asking = asking.start();
-    asking.wait_for_received("SIP/2.0 200");
-    let trace = asking.trace();
-    let answer = trace.received("SIP/2.0 200", "INVITE");
-    let tag = |header: &str| {
-        let tag = answer.header(header).split_once(";tag=");
-        tag.map(|(_, tag)| tag.to_owned()).unwrap_or_default()
-    };
-    let call_id = answer.header("Call-ID").replace('@', "%40");
-    let (theirs, ours) = (tag("To"), tag("From"));
-    let replaces = format!("{call_id}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}");
-    let target = format!("<sip:{ANN}@{DOMAIN}?Replaces={replaces}>");
+    let target = replacing(&asking, ANN);
     let john = john_plays(&stage, "answers-and-brings-together", &target).start();
     let carrier = stage.carrier_plays("carrier-calls", CALLER, JOHNS_NUMBER);
     let carrier = carrier.pause_ms(2_500).start();

@@ -61,6 +61,8 @@ pub(crate) struct Account {
     pub(crate) allowed_ips: &'static str,
     /// What Ann has besides number, name and devices, as YAML writes it in her entry.
     pub(crate) anns_settings: String,
+    /// Further parts of the document, as YAML writes them.
+    pub(crate) more_parts: &'static str,
     /// Flows besides the usual ones, as YAML writes them below `flows:`.
     pub(crate) more_flows: String,
 }
@@ -72,6 +74,7 @@ impl Account {
         yaml += &list("trunks", self.trunks.iter().map(Trunk::yaml));
         yaml += FLOWS;
         yaml += &self.more_flows;
+        yaml += self.more_parts;
         yaml += &list("webhooks", self.endpoints.iter().map(Endpoint::yaml));
         yaml += "api:\n  keys:\n    - {name: crm, key: ";
         yaml + KEY + "}\n  allowed_ips: " + self.allowed_ips + "\n"

@@ -172,6 +172,7 @@ pub(crate) fn account(carrier: SocketAddr, url: String) -> Account {
             timeout_seconds: 30,
         }],
         anns_settings: format!("    email: {ANNS_EMAIL}\n"),
+        more_parts: "",
         more_flows: String::new(),
         allowed_ips: "[\"127.0.0.1\"]",
     }
