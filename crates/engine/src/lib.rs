@@ -107,6 +107,22 @@ pub enum Input<'a> {
     },
     /// A new plan of an account. Calls in progress keep theirs.
     Apply(Arc<Plan>),
+    /// What stood in an account before the process began. Follows its first plan.
+    Restore {
+        /// Which account.
+        account: AccountId,
+        /// Everything that stands.
+        standings: Vec<pbx::Standing>,
+    },
+    /// A program has an agent log in or out, go away or come back. Who is no user changes nothing.
+    Agent {
+        /// Of which account.
+        account: AccountId,
+        /// The user's internal number.
+        user: Arc<str>,
+        /// What changes.
+        change: pbx::AgentChange,
+    },
     /// An account is no more; its calls end.
     Remove(AccountId),
     /// A program asks for a call; ends in one [`Effect::Originated`], before anything else happens.
@@ -314,6 +330,12 @@ impl Engine {
         self.accounts.get(&account).map(Account::plan)
     }
 
+    /// The queues of an account as they are now.
+    pub fn queues(&self, account: AccountId, now: Time) -> Vec<pbx::QueueView> {
+        let account = self.accounts.get(&account);
+        account.map_or_else(Vec::new, |account| account.queues(now).collect())
+    }
+
     fn take(&mut self, now: Time, input: Input<'_>) {
         match input {
             Input::Packet { source, bytes } => {
@@ -360,6 +382,19 @@ impl Engine {
                 self.mailbox_changed(now, account, name);
             }
             Input::Apply(plan) => self.apply(now, plan),
+            Input::Restore { account, standings } => {
+                if let Some(account) = self.accounts.get_mut(&account) {
+                    account.restore(&standings, now);
+                }
+            }
+            Input::Agent {
+                account,
+                user,
+                change,
+            } => {
+                let input = pbx::Input::Agent { user, change };
+                self.work.push_back(Work::Pbx(account, input));
+            }
             Input::Remove(account) => self.remove(now, account),
             Input::Originate { account, asked } => self.originate(now, account, asked),
             Input::Load(load) => self.load = load,
@@ -381,10 +416,15 @@ impl Engine {
         }
         self.trunks_changed(now, plan.account, &plan);
         self.review_watchers(now, &plan);
-        match self.accounts.get_mut(&plan.account) {
-            Some(account) => account.apply(plan),
+        let id = plan.account;
+        match self.accounts.get_mut(&id) {
+            Some(account) => {
+                for effect in account.apply(plan, now, &mut self.ids) {
+                    self.pbx_effect(now, id, effect);
+                }
+            }
             None => {
-                self.accounts.insert(plan.account, Account::new(plan));
+                self.accounts.insert(id, Account::new(plan));
             }
         }
     }

@@ -9,7 +9,7 @@ use clock::Time;
 use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
 use crate::effect::{Effect, Progress};
-use crate::event::{Direction, HangupCause};
+use crate::event::{Direction, Fact, HangupCause};
 use crate::floor::{AgentChange, Fetched, Floor, QueueView, RoomView};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::{Input, TransferTo};
@@ -17,6 +17,7 @@ use crate::mailbox::MailboxCounts;
 use crate::origination::{Origination, Unplaced};
 use crate::plan::{Plan, UserIndex};
 use crate::recordings::Recorded;
+use crate::standing::Standing;
 use crate::turn::Turn;
 #[cfg(any(test, feature = "testing"))]
 use crate::watch::Line;
@@ -100,13 +101,33 @@ impl Account {
         }
     }
 
-    /// Takes a newer plan for calls to come; calls in progress keep theirs.
-    pub fn apply(&mut self, plan: Arc<Plan>) {
+    /// Takes a newer plan for calls to come; calls in progress keep theirs. What stands of those who
+    /// are still there stays, what stood of others is told to stand no more.
+    pub fn apply(&mut self, plan: Arc<Plan>, now: Time, ids: &mut Ids) -> Vec<Effect> {
+        self.plan = plan;
+        let plan = Arc::clone(&self.plan);
+        let forgotten: Vec<Standing> = self
+            .floor
+            .all_standing()
+            .filter(|standing| !plan.has_subject_of(standing))
+            .collect();
+        for standing in forgotten {
+            self.tell_standing(standing.usual(), now, ids);
+        }
         self.floor.keep(
             |number| plan.user_by_number(number).is_some(),
             |name| plan.queues().any(|queue| **queue.name() == *name),
         );
-        self.plan = plan;
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What stood before the process began: nothing is told of it again.
+    pub fn restore(&mut self, standings: &[Standing], now: Time) {
+        let plan = Arc::clone(&self.plan);
+        let known = standings.iter().filter(|one| plan.has_subject_of(one));
+        for standing in known {
+            self.floor.stand(standing, now);
+        }
     }
 
     /// The plan in force.
@@ -156,7 +177,7 @@ impl Account {
                     call.recorded(recorded, turn)
                 });
             }
-            Input::Agent { user, change } => self.agent(&user, change, now),
+            Input::Agent { user, change } => self.agent(&user, change, now, ids),
             Input::Told {
                 call,
                 question,
@@ -463,10 +484,26 @@ impl Account {
         }
     }
 
-    fn agent(&mut self, number: &str, change: AgentChange, now: Time) {
+    fn agent(&mut self, number: &str, change: AgentChange, now: Time, ids: &mut Ids) {
         if let Some((_, user)) = self.plan.user_by_number(number) {
-            self.floor.change_agent(&user.who.number, change, now);
+            let user = Arc::clone(&user.who.number);
+            let presence = self.floor.presence(&user).after(change);
+            self.tell_standing(Standing::Agent { user, presence }, now, ids);
         }
+    }
+
+    /// Has something stand from now on that nobody has called for. It gets an id of its own.
+    fn tell_standing(&mut self, standing: Standing, now: Time, ids: &mut Ids) {
+        let id = ids.calls.next(now);
+        let mut turn = Turn {
+            now,
+            account: self.plan.account,
+            ids,
+            floor: &mut self.floor,
+            legs: &mut self.legs,
+            effects: &mut self.effects,
+        };
+        turn.emit(id, Fact::Stands { standing });
     }
 
     /// Tells calls what others have changed for them: members of rooms who comes and goes, callers in

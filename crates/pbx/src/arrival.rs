@@ -16,6 +16,7 @@ use crate::origination::Placeable;
 use crate::plan::{NodeIndex, Plan, Trunk, User, UserIndex};
 use crate::question::Questions;
 use crate::recordings::Recordings;
+use crate::standing::ForwardTo;
 use crate::turn::Turn;
 
 /// Length of a call when the account sets no limit.
@@ -200,15 +201,12 @@ pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
                 .ok_or(HangupCause::NotFound),
         };
     }
-    if let Some(node) = plan
-        .flow_nodes
-        .get(called)
-        .or_else(|| plan.code_nodes.get(called))
-    {
+    let own = plan.flow_nodes.get(called).copied();
+    if let Some(node) = own.or_else(|| plan.code_node(called)) {
         return Route {
             direction: Direction::Internal,
-            destination: Destination::Plain(called.to_owned()),
-            start: Ok(*node),
+            destination: Destination::Plain(as_dialled(called)),
+            start: Ok(node),
         };
     }
     match plan.numbering.dialled(called) {
@@ -237,6 +235,28 @@ pub(crate) fn route_of_user(plan: &Plan, called: &str) -> Route {
             destination: Destination::Plain(as_dialled(called)),
             start: Err(HangupCause::NotFound),
         },
+    }
+}
+
+/// Dialled behind the code for a forward: the user's own mailbox.
+const MAILBOX: &str = "*";
+
+/// Where a user may have calls forwarded to by dialling this: to a colleague, to a number outside that
+/// the account may call, or to the own mailbox. Not to a call for help.
+pub(crate) fn forward_target(plan: &Plan, user: &str, dialled: &str) -> Option<ForwardTo> {
+    if dialled == MAILBOX {
+        return Some(ForwardTo::Voicemail);
+    }
+    if let Some((_, other)) = plan.user_by_number(dialled) {
+        let number = &other.who.number;
+        return (**number != *user).then(|| ForwardTo::User(Arc::clone(number)));
+    }
+    let route = route_of_user(plan, dialled);
+    match (route.direction, route.start, route.destination) {
+        (Direction::Outbound, Ok(_), Destination::Number(number)) => {
+            Some(ForwardTo::Number(number))
+        }
+        _ => None,
     }
 }
 

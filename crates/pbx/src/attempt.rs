@@ -4,6 +4,7 @@
 
 mod asked;
 mod connected;
+mod forwarded;
 mod guest;
 mod lines;
 
@@ -39,6 +40,15 @@ pub(crate) enum Party {
         /// What it rings for.
         via: Via,
     },
+    /// A user whose calls go to a number outside, as if that were a phone of the user.
+    Forwarded {
+        /// Who.
+        user: UserIndex,
+        /// Where.
+        number: E164,
+    },
+    /// A user whose calls go elsewhere at once. Fails at once, and is told like any attempt.
+    PassedOver(UserIndex),
     /// A number behind the trunks.
     Outside {
         /// What is dialled.
@@ -93,6 +103,8 @@ enum Goal {
         next_trunk: usize,
         /// The trunk in use.
         trunk: Option<Arc<str>>,
+        /// The user whose calls go there.
+        for_user: Option<UserIndex>,
     },
 }
 
@@ -115,6 +127,15 @@ impl Attempt {
 }
 
 impl Goal {
+    /// The user whose attempt it is.
+    fn user(&self) -> Option<UserIndex> {
+        match self {
+            Self::User(user) => Some(*user),
+            Self::Outside { for_user, .. } => *for_user,
+            Self::Caller => None,
+        }
+    }
+
     fn is_accepted_by_key(&self) -> bool {
         match self {
             Self::User(_) | Self::Caller => false,
@@ -144,6 +165,8 @@ impl Core {
     pub(crate) fn ring(&mut self, party: Party, turn: &mut Turn<'_>) -> Result<AttemptId, Failure> {
         match party {
             Party::User { user, via } => self.ring_user(user, via, turn),
+            Party::Forwarded { user, number } => self.ring_forwarded(user, number, turn),
+            Party::PassedOver(user) => Err(self.pass_over(user, turn)),
             Party::Outside {
                 number,
                 present,
@@ -155,6 +178,7 @@ impl Core {
                     accept,
                     next_trunk: 0,
                     trunk: None,
+                    for_user: None,
                 };
                 self.ring_outside(goal, turn)
             }
@@ -183,11 +207,9 @@ impl Core {
             turn,
         );
         let room = self.room_for_legs();
-        let hopeless = if turn
-            .floor
-            .users()
-            .is_full(&user.who.number, plan.limits.calls_per_user)
-        {
+        let is_undisturbed = turn.floor.standings().is_undisturbed(&user.who.number);
+        let mut is_full = |limit| turn.floor.users().is_full(&user.who.number, limit);
+        let hopeless = if is_undisturbed || is_full(plan.limits.calls_per_user) {
             Some(Failure::Busy)
         } else if user.devices.is_empty() || room == 0 {
             Some(Failure::Unreachable)
@@ -254,10 +276,8 @@ impl Core {
             return;
         };
         attempt.state = State::Connected(leg);
-        let user = match attempt.goal {
-            Goal::User(user) => self.plan.user(user).map(|user| user.who.clone()),
-            Goal::Caller | Goal::Outside { .. } => None,
-        };
+        let user = attempt.goal.user().and_then(|user| self.plan.user(user));
+        let user = user.map(|user| user.who.clone());
         self.record_as_users_want(user.as_ref());
         self.connect_caller(leg, turn);
         if let Some(user) = user {
@@ -463,6 +483,7 @@ impl Core {
             next_trunk,
             trunk,
             accept: _,
+            for_user: _,
         } = goal
         else {
             return None;
@@ -480,6 +501,7 @@ impl Core {
                 name: Arc::clone(&candidate.name),
                 number: written(number, candidate.number_format, &self.plan),
             };
+            let present = self.presentable_by(candidate, *present);
             let number =
                 present.map(|number| self.plan.numbering.format(number, candidate.number_format));
             // The user's name stays inside the account: carriers look the name up themselves.
@@ -506,7 +528,7 @@ impl Core {
             turn.push(Effect::HangUp { leg, cause });
             self.drop_leg(&mut attempt, leg, turn);
         }
-        if let Goal::User(user) = attempt.goal {
+        if let Some(user) = attempt.goal.user() {
             self.tell_user_ended(user, turn);
         }
     }

@@ -232,6 +232,7 @@ impl Call {
                 Step::HangUp(cause) => return self.end_or_give_back(cause, turn),
                 Step::Exit(exit) => self.target_of(&exit),
                 Step::User(user) => self.node_of(user),
+                Step::Mailbox(user) => self.mailbox_of(user),
             };
             let node = match target {
                 Ok(node) => node,
@@ -260,6 +261,12 @@ impl Call {
     /// Where calls to a user's internal number begin.
     fn node_of(&self, UserIndex(user): UserIndex) -> Result<NodeIndex, HangupCause> {
         let node = self.core.plan.user_nodes.get(user);
+        node.copied().ok_or(HangupCause::AccountFault)
+    }
+
+    /// Where calls to a user's mailbox begin.
+    fn mailbox_of(&self, UserIndex(user): UserIndex) -> Result<NodeIndex, HangupCause> {
+        let node = self.core.plan.mailbox_nodes.get(user);
         node.copied().ok_or(HangupCause::AccountFault)
     }
 

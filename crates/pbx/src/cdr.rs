@@ -232,8 +232,9 @@ impl Fold {
                 let ended = self.calls.remove(&event.call);
                 ended.map_or_else(Vec::new, |call| call.into_rows(event))
             }
-            // Media may be closed after the call has ended: it must not open it again.
-            Fact::LegClosed { .. } => Vec::new(),
+            // Media may be closed after the call has ended: it must not open it again. What stands is no
+            // part of a call.
+            Fact::LegClosed { .. } | Fact::Stands { .. } => Vec::new(),
             Fact::RecordingFinished { finished } => {
                 let news = RecordingNews::Finished(finished.clone());
                 vec![Change::Recording(recording::ended(
@@ -359,6 +360,7 @@ impl OpenCall {
             | Fact::RecordingClosed { .. }
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
+            | Fact::Stands { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Vec::new(),
         }
@@ -510,6 +512,7 @@ fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
         | Fact::RecordingClosed { .. }
         | Fact::RecordingFinished { .. }
         | Fact::RecordingDiscarded { .. }
+        | Fact::Stands { .. }
         | Fact::LegClosed { .. }
         | Fact::Ended { .. } => None,
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clock::Time;
 
+use crate::arrival::forward_target;
 use crate::attempt::{AttemptId, Party};
 use crate::core::{Core, Destination, Identity};
 use crate::effect::Speech;
@@ -25,6 +26,7 @@ use crate::plan::{NodeExit, UserIndex};
 use crate::question::Told;
 use crate::recording::{Purpose, RecordEnd, RecordLimits, RecordingId};
 use crate::sound::{PlayId, Sound, Times};
+use crate::standing::{Forced, ForwardTo, When};
 use crate::turn::Turn;
 
 /// An object that asks to be woken at once must not keep the node from everything else.
@@ -89,6 +91,8 @@ pub(crate) enum Step {
     Exit(Cow<'static, str>),
     /// The call goes on to that user, as if the caller had dialled the internal number.
     User(UserIndex),
+    /// The call goes on to that user's mailbox.
+    Mailbox(UserIndex),
     /// The call ends.
     HangUp(HangupCause),
 }
@@ -98,6 +102,17 @@ impl Step {
     pub(crate) const fn exit(name: &'static str) -> Self {
         Self::Exit(Cow::Borrowed(name))
     }
+}
+
+/// Where a user's calls go instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forward {
+    /// To another user.
+    User(UserIndex),
+    /// To a number outside.
+    Number(E164),
+    /// To the user's mailbox.
+    Voicemail,
 }
 
 /// An object's hands for the length of one moment.
@@ -232,6 +247,37 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         Some(Arc::clone(&user.who.number))
     }
 
+    /// How long that user's phones ring when nothing else is said.
+    pub(crate) fn ring_time_of(&self, user: UserIndex) -> Option<Duration> {
+        Some(self.core.plan.user(user)?.ring_time)
+    }
+
+    /// Where such calls of that user go instead.
+    pub(crate) fn forward(&self, user: UserIndex, when: When) -> Option<Forward> {
+        let plan = &self.core.plan;
+        let number = &plan.user(user)?.who.number;
+        match self.turn.floor.standings().forward(number, when)? {
+            ForwardTo::User(other) => Some(Forward::User(plan.user_by_number(other)?.0)),
+            ForwardTo::Number(number) => Some(Forward::Number(*number)),
+            ForwardTo::Voicemail => Some(Forward::Voicemail),
+        }
+    }
+
+    /// Where that user may have calls forwarded to by dialling this.
+    pub(crate) fn forward_target(&self, user: &str, dialled: &str) -> Option<ForwardTo> {
+        forward_target(&self.core.plan, user, dialled)
+    }
+
+    /// Whether there are time conditions with that switch.
+    pub(crate) fn has_time_switch(&self, number: &str) -> bool {
+        self.core.plan.has_time_switch(number)
+    }
+
+    /// What somebody has decided for that time switch.
+    pub(crate) fn forced(&self, switch: &str) -> Option<Forced> {
+        self.turn.floor.standings().forced(switch)
+    }
+
     /// What the caller dialled, or was handed on to.
     pub(crate) fn dialled(&self) -> &Destination {
         self.core
@@ -288,6 +334,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// Whether a user takes part in a call, a ringing one too.
     pub(crate) fn is_busy(&mut self, user: &UserRef) -> bool {
         self.turn.floor.users().is_full(&user.number, Some(1))
+    }
+
+    /// Whether a user's phones ring for nobody.
+    pub(crate) fn is_undisturbed(&self, user: &UserRef) -> bool {
+        self.turn.floor.standings().is_undisturbed(&user.number)
     }
 
     /// Has a fact of this call remembered.

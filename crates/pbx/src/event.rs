@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, CallId, LegId};
 use crate::recording::{Discarded, Finished, Purpose, RecordEnd, RecordingId};
+use crate::standing::Standing;
 use crate::trigger::Trigger;
 
 /// One fact about one call.
@@ -135,6 +136,12 @@ pub enum Fact {
         /// Why.
         why: Discarded,
     },
+    /// Something stands from now on, also after a restart. The call is that of who changed it by phone;
+    /// what a program changes has an id of its own, under which nothing else is told.
+    Stands {
+        /// What.
+        standing: Standing,
+    },
     /// The media of one leg were closed. Comes from the engine and may follow `Ended`.
     LegClosed {
         /// The leg.
@@ -171,6 +178,7 @@ impl Fact {
             | Self::RecordingStarted { .. }
             | Self::RecordingClosed { .. }
             | Self::RecordingDiscarded { .. }
+            | Self::Stands { .. }
             | Self::LegClosed { .. }
             | Self::Ended { .. } => None,
         }

@@ -16,10 +16,11 @@ use clock::Time;
 
 use crate::ids::CallId;
 use crate::mailbox::{MailboxCounts, Mailboxes};
+use crate::standing::{Standing, Standings};
 use agents::Agents;
 pub use agents::{AgentChange, Presence};
-use lines::Lines;
 pub(crate) use lines::{Comer, Offer, Place, Roster, Strategy};
+use lines::{Crew, Lines};
 pub(crate) use parks::{Fetched, Parked, Parks};
 pub use rooms::RoomView;
 pub(crate) use rooms::{Beginning, Door, MAX_ROOM_MEMBERS, News, Refusal, Role, Rooms, Voices};
@@ -31,6 +32,7 @@ pub(crate) struct Floor {
     users: Tally,
     trunks: Tally,
     agents: Agents,
+    standings: Standings,
     lines: Lines,
     rooms: Rooms,
     parks: Parks,
@@ -73,6 +75,8 @@ impl Floor {
     pub(crate) fn without_calls(&self) -> Self {
         Self {
             mailboxes: self.mailboxes.clone(),
+            agents: self.agents.clone(),
+            standings: self.standings.clone(),
             ..Self::default()
         }
     }
@@ -116,7 +120,12 @@ impl Floor {
         if !std::mem::take(&mut self.is_stirred) {
             return None;
         }
-        let offer = self.lines.next_offer(&self.agents, &self.users);
+        let crew = Crew {
+            agents: &self.agents,
+            users: &self.users,
+            standings: &self.standings,
+        };
+        let offer = self.lines.next_offer(crew);
         self.is_stirred = offer.is_some();
         offer
     }
@@ -191,15 +200,9 @@ impl Floor {
         agents.any(|agent| self.agents.presence(agent) != Presence::Out)
     }
 
-    /// An agent logs in or out, goes away or comes back. Says what has become of it.
-    pub(crate) fn change_agent(
-        &mut self,
-        agent: &Arc<str>,
-        change: AgentChange,
-        now: Time,
-    ) -> Presence {
-        self.is_stirred = true;
-        self.agents.change(agent, change, now)
+    /// Whether an agent takes calls from queues.
+    pub(crate) fn presence(&self, agent: &str) -> Presence {
+        self.agents.presence(agent)
     }
 
     /// A newer plan: who is no user any more is no agent either.
@@ -207,6 +210,33 @@ impl Floor {
         self.agents.keep(is_user);
         self.lines.keep(is_queue);
         self.is_stirred = true;
+    }
+}
+
+/// What stands.
+impl Floor {
+    /// Something stands from now on. Only what is told to stand comes here, see `Turn::emit`.
+    pub(crate) fn stand(&mut self, standing: &Standing, now: Time) {
+        if let Standing::Agent { user, presence } = standing {
+            self.agents.set_presence(user, *presence, now);
+        }
+        self.standings.stand(standing);
+        self.is_stirred = true;
+    }
+
+    /// What stands, agents apart.
+    pub(crate) fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// Everything that stands.
+    pub(crate) fn all_standing(&self) -> impl Iterator<Item = Standing> + '_ {
+        let agents = self.agents.unusual();
+        let agents = agents.map(|(user, presence)| Standing::Agent {
+            user: Arc::clone(user),
+            presence,
+        });
+        agents.chain(self.standings.all())
     }
 }
 

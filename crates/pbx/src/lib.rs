@@ -37,6 +37,7 @@ mod question;
 mod recording;
 mod recordings;
 mod sound;
+mod standing;
 mod transfer;
 mod trigger;
 mod turn;
@@ -54,8 +55,8 @@ pub use mailbox::MailboxCounts;
 pub use network::Network;
 pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{
-    ApiKey, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Lamps, Limits, NumberFormat, Parking,
-    Plan, Register, Transport, Trunk, TrunkIndex, User, UserIndex,
+    ApiKey, CallerIds, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Lamps, Limits,
+    NumberFormat, Parking, Plan, Register, Transport, Trunk, TrunkIndex, User, UserIndex,
 };
 pub use question::{Question, QuestionId, Told};
 pub use recording::{
@@ -63,5 +64,6 @@ pub use recording::{
     RecordingId, Voice,
 };
 pub use sound::{ANNOUNCEMENTS, MAX_SOUNDS_PER_PLAY, PlayId, Sound, Times, Tone, is_sound_name};
+pub use standing::{Forced, ForwardTo, Standing, Switch, When};
 pub use trigger::Trigger;
 pub use watch::{Line, LineDirection, LineState};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::{Codes, Feature};
 use crate::dialling::Dialling;
 use crate::draft::Problem;
 use crate::event::{HangupCause, UserRef};
@@ -20,6 +21,7 @@ use crate::network::Network;
 use crate::number::{E164, Numbering};
 use crate::objects::{AnyObject, Exit, Queue};
 use crate::sound::Sound;
+use crate::standing::Standing;
 use crate::trigger::Trigger;
 
 /// Position of a user in its plan.
@@ -87,8 +89,12 @@ pub struct Plan {
     pub(crate) user_nodes: Vec<NodeIndex>,
     /// Where users' calls to the internal number of a flow begin.
     pub(crate) flow_nodes: BTreeMap<Arc<str>, NodeIndex>,
-    /// Where calls to a feature code begin.
-    pub(crate) code_nodes: BTreeMap<&'static str, NodeIndex>,
+    /// Where calls to a user's mailbox begin, by the user's position.
+    pub(crate) mailbox_nodes: Vec<NodeIndex>,
+    /// Its feature codes.
+    pub codes: Codes,
+    /// Where calls to a feature begin that is called like a number.
+    pub(crate) code_nodes: BTreeMap<Feature, NodeIndex>,
     /// Where calls to the outside begin.
     pub(crate) outbound_node: NodeIndex,
     pub(crate) devices: BTreeMap<Arc<str>, (UserIndex, DeviceIndex)>,
@@ -170,6 +176,31 @@ impl Plan {
     pub(crate) fn is_park(&self, node: NodeIndex) -> bool {
         let node = self.node(node);
         node.is_some_and(|node| matches!(node.object, AnyObject::Park(_)))
+    }
+
+    /// Where a call to that feature code begins, whatever number follows it.
+    pub(crate) fn code_node(&self, dialled: &str) -> Option<NodeIndex> {
+        let (code, _) = self.codes.dialled(dialled)?;
+        self.code_nodes.get(&code.feature).copied()
+    }
+
+    /// Whether there still is what stands so.
+    pub(crate) fn has_subject_of(&self, standing: &Standing) -> bool {
+        match standing {
+            Standing::Agent { user, .. }
+            | Standing::DoNotDisturb { user, .. }
+            | Standing::Forward { user, .. } => self.user_by_number(user).is_some(),
+            Standing::Time { switch, .. } => self.has_time_switch(switch),
+        }
+    }
+
+    /// Whether there are time conditions with that switch.
+    pub(crate) fn has_time_switch(&self, number: &str) -> bool {
+        let mut nodes = self.nodes.iter();
+        nodes.any(|node| match &node.object {
+            AnyObject::TimeConditions(conditions) => conditions.switch() == Some(number),
+            _ => false,
+        })
     }
 
     /// Its queues.
@@ -297,7 +328,7 @@ pub struct Record {
     pub inbound: bool,
     /// Calls by the user.
     pub outbound: bool,
-    /// Whether the user may switch the recording of a conversation on and off, with `*1`.
+    /// Whether the user may switch the recording of a conversation on and off, by a code.
     pub on_demand: bool,
 }
 
@@ -364,6 +395,8 @@ pub struct Trunk {
     pub number_format: NumberFormat,
     /// Calls at once; `None` is no limit.
     pub calls: Option<u32>,
+    /// Which numbers calls by it may show.
+    pub caller_ids: CallerIds,
 }
 
 impl fmt::Debug for Trunk {
@@ -416,6 +449,17 @@ impl InboundFrom {
     pub fn matches(&self, address: IpAddr, port: u16) -> bool {
         self.network.contains(address) && self.port.is_none_or(|wanted| wanted == port)
     }
+}
+
+/// Which numbers a carrier lets calls show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallerIds {
+    /// Any: a call that is passed on shows who calls.
+    #[default]
+    Any,
+    /// The account's own.
+    Own,
 }
 
 /// How a trunk writes numbers.

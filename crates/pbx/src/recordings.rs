@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clock::Time;
 
+use crate::codes::{Codes, Feature, MAX_CODE_CHARS};
 use crate::core::{Core, Hears};
 use crate::cx::Moment;
 use crate::effect::Effect;
@@ -29,10 +30,18 @@ pub(crate) struct Recordings {
     conversation: Conversation,
     /// Whose voice the caller's leg is in it: a leg keeps its side when it becomes the caller.
     callers_voice: Voice,
-    /// Who pressed `*` last, and when.
-    star: Option<(LegId, Time)>,
+    /// The keys that were pressed last, one soon after the other.
+    typed: Option<Typed>,
     /// What the caller leaves just now, and an object waits for.
     message: Option<RecordingId>,
+}
+
+/// Keys that may become a code.
+#[derive(Debug)]
+struct Typed {
+    by: LegId,
+    at: Time,
+    keys: String,
 }
 
 /// Whether the conversation is recorded.
@@ -58,6 +67,22 @@ impl Recordings {
     /// Who was called is the caller from now on, by the same leg.
     pub(crate) fn sides_change(&mut self) {
         self.callers_voice = self.callers_voice.other();
+    }
+
+    /// One key more; the feature whose code it makes whole.
+    fn typed(&mut self, by: LegId, key: char, at: Time, codes: &Codes) -> Option<Feature> {
+        let before = self.typed.take();
+        let before = before.filter(|typed| typed.by == by && at - typed.at <= BETWEEN_KEYS);
+        let mut keys = before.map(|typed| typed.keys).unwrap_or_default();
+        keys.push(key);
+        let feature = codes.pressed(&keys);
+        if feature.is_none() {
+            if keys.len() > MAX_CODE_CHARS {
+                keys.remove(0);
+            }
+            self.typed = Some(Typed { by, at, keys });
+        }
+        feature
     }
 }
 
@@ -99,17 +124,11 @@ impl Core {
         self.recordings.conversation = Conversation::Wanted(purpose);
     }
 
-    /// Somebody presses a key. `*1` of a user who may do so switches the recording of the conversation,
-    /// and both hear it. The keys reach the other side all the same.
+    /// Somebody presses a key. The code for it switches the recording of the conversation, of a user
+    /// who may do so, and both hear it. The keys reach the other side all the same.
     pub(crate) fn key_while_talking(&mut self, leg: LegId, key: char, turn: &mut Turn<'_>) {
-        let star = self.recordings.star.take();
-        if key == '*' {
-            self.recordings.star = Some((leg, turn.now));
-            return;
-        }
-        let follows = star.is_some_and(|(by, at)| by == leg && turn.now - at <= BETWEEN_KEYS);
-        if key == '1'
-            && follows
+        let pressed = self.recordings.typed(leg, key, turn.now, &self.plan.codes);
+        if pressed == Some(Feature::Record)
             && let Some((with, called)) = self.connected()
             && self.may_switch_recording(leg, called.filter(|_| leg == with))
         {

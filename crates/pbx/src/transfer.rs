@@ -34,7 +34,7 @@ impl Call {
         };
         let plan = &self.core.plan;
         let route = route_of_user(plan, number);
-        let is_code = plan.code_nodes.contains_key(number);
+        let is_code = plan.code_node(number).is_some();
         let start = match route.start {
             // A code does something for who dials it, not for whoever is sent there.
             Ok(node) if is_code && !plan.is_park(node) => Err(HangupCause::Forbidden),

@@ -25,8 +25,11 @@ impl Turn<'_> {
         self.effects.push(effect);
     }
 
-    /// Has a fact remembered.
+    /// Has a fact remembered. What it says to stand does so at once.
     pub(crate) fn emit(&mut self, call: CallId, fact: Fact) {
+        if let Fact::Stands { standing } = &fact {
+            self.floor.stand(standing, self.now);
+        }
         let event = Event {
             at: self.now,
             account: self.account,

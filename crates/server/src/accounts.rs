@@ -2,11 +2,12 @@
 //!
 //! What is told to people about a document is told here, with the line it is about.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pbx::draft::{Draft, Problem, Secrets, Severity};
-use pbx::{AccountId, Plan};
-use store::AccountDocument;
+use pbx::{AccountId, Plan, Standing};
+use store::{AccountDocument, Reader};
 
 use crate::account::{self, Purpose, Seal};
 use crate::directory::Directory;
@@ -19,6 +20,8 @@ pub struct Account {
     pub draft: Arc<Draft>,
     /// What it means.
     pub plan: Arc<Plan>,
+    /// What stood in it when the process began.
+    pub standings: Vec<Standing>,
 }
 
 /// Checks and seals documents.
@@ -51,6 +54,24 @@ impl Accounts {
         &self.seal
     }
 
+    /// Everything that is stored of accounts, compiled.
+    pub fn open_all(&self, reader: &Reader) -> anyhow::Result<Vec<Account>> {
+        let mut standings = BTreeMap::<AccountId, Vec<Standing>>::new();
+        for (account, standing) in reader.standings()? {
+            standings.entry(account).or_default().push(standing);
+        }
+        let stored = reader.accounts()?;
+        let opened = stored.iter().map(|stored| {
+            let standings = standings.remove(&stored.account).unwrap_or_default();
+            let account = self.open(stored)?;
+            Ok(Account {
+                standings,
+                ..account
+            })
+        });
+        opened.collect()
+    }
+
     /// What is stored of an account, compiled.
     pub fn open(&self, stored: &AccountDocument) -> anyhow::Result<Account> {
         let named = |what: &str| {
@@ -80,6 +101,7 @@ impl Accounts {
         Ok(Account {
             draft: Arc::new(draft),
             plan: Arc::new(plan),
+            standings: Vec::new(),
         })
     }
 

@@ -227,11 +227,7 @@ impl Door {
         let account = self.accounts.open(&saved)?;
         let silent = sounds::complaints(document, &account.plan, &self.reader, saved.account)?;
         self.live.apply(Arc::clone(&account.plan));
-        let message = Message::Apply {
-            draft: account.draft,
-            plan: account.plan,
-        };
-        if self.drive.send(message).is_err() {
+        if self.drive.send(Message::Apply(account)).is_err() {
             anyhow::bail!(
                 "the document is stored, but the server is too busy to take it up: apply again"
             );

@@ -309,7 +309,7 @@ impl Loop {
                         },
                     );
                 }
-                Message::Apply { draft, plan } => self.core.apply(now, &draft, plan),
+                Message::Apply(account) => self.core.apply(now, account),
                 Message::SoundsChanged(account) => self.core.sounds.forget(account),
                 Message::Remove(account) => self.core.step(now, Input::Remove(account)),
                 Message::Originate(asked) => self.core.originate(now, asked),

@@ -192,6 +192,8 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
             | Entry::Told { .. }
             | Entry::Mailbox { .. }
             | Entry::Apply { .. }
+            | Entry::Restore { .. }
+            | Entry::Agent { .. }
             | Entry::Remove { .. }
             | Entry::Originate { .. }
             | Entry::Load { .. }
@@ -274,6 +276,19 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
             user,
             counts,
         } => mailbox_of(AccountId(account), user, counts),
+        Entry::Restore { account, standings } => Input::Restore {
+            account: AccountId(account),
+            standings,
+        },
+        Entry::Agent {
+            account,
+            user,
+            change,
+        } => Input::Agent {
+            account: AccountId(account),
+            user,
+            change,
+        },
         Entry::Remove { account } => Input::Remove(AccountId(account)),
         Entry::Originate { account, asked } => Input::Originate {
             account: AccountId(account),

@@ -152,11 +152,7 @@ fn remember(settings: &Settings) -> anyhow::Result<Memory> {
     let mut writer = open_writer(&database)?;
     let reader = Reader::open(&database, READERS)?;
     let accounts = control::open_accounts(settings)?;
-    let stored = reader.accounts()?;
-    let opened: Vec<Account> = stored
-        .iter()
-        .map(|stored| accounts.open(stored))
-        .collect::<Result<_, _>>()?;
+    let opened = accounts.open_all(&reader)?;
     let live = Live::new(Directory::new(
         opened.iter().map(|account| Arc::clone(&account.plan)),
     ));

@@ -290,6 +290,7 @@ fn words_of(fact: &Fact) -> String {
                 caller_id.as_deref().unwrap_or("nobody")
             )
         }
+        Fact::Stands { standing } => format!("from now on {}", standing.subject()),
         Fact::LegClosed { role, .. } => format!("media closed: {role}"),
         Fact::Ended { cause } => format!("call ended: {}", cause.name()),
     }

@@ -10,7 +10,7 @@ use media::Codec;
 use pbx::cdr::{Change, Fold, UserCall};
 use pbx::draft::{Draft, Trunk};
 use pbx::testing::example;
-use pbx::{AccountId, NumberFormat, Transport as TrunkTransport};
+use pbx::{AccountId, CallerIds, NumberFormat, Transport as TrunkTransport};
 use sip::Transport;
 
 use crate::Broken;
@@ -384,5 +384,6 @@ fn trunk(name: &str, number: u8) -> Trunk {
         inbound_from: vec![address.ip().to_string()],
         number_format: NumberFormat::E164,
         calls: None,
+        caller_ids: CallerIds::default(),
     }
 }

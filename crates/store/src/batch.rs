@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clock::Time;
 use pbx::cdr::{GroupCall, UserCall};
-use pbx::{AccountId, CallId, Event};
+use pbx::{AccountId, CallId, Event, Fact};
 
 use crate::delivery::{DeliveryId, Fate, Tells};
 use crate::recording::RecordingWrite;
@@ -109,13 +109,16 @@ impl Batch {
     }
 
     /// A commit waits for the disk only if somebody outside may act on it: a webhook is sent, a
-    /// row is shown. Anything else is on the disk with the next one that waits, in the same order,
+    /// row is shown, a user has been told that it is so from now on. Anything else is on the disk with the next one that waits, in the same order,
     /// so power loss leaves a prefix; an attempt that it forgets is made again, which is allowed.
     pub(crate) fn durability(&self) -> Durability {
+        // Who has heard that something stands relies on it.
+        let stands = |event: &Event| matches!(event.fact, Fact::Stands { .. });
+        let lets_stand = self.events.iter().any(stands);
         let shows_nothing = self.rows.is_empty() && self.group_rows.is_empty();
         // What a recording was made from is deleted after its end is written.
         let ends_no_recording = self.recordings.iter().all(|write| !write.is_the_last());
-        if self.deliveries.is_empty() && shows_nothing && ends_no_recording {
+        if self.deliveries.is_empty() && shows_nothing && ends_no_recording && !lets_stand {
             Durability::Process
         } else {
             Durability::Power

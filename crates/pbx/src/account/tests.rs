@@ -142,6 +142,15 @@ impl Desk {
         self.laws.effects(&effects).unwrap();
     }
 
+    /// A newer plan is applied.
+    fn apply(&mut self, plan: Arc<Plan>) {
+        let effects = self.account.apply(plan, self.now, &mut self.ids);
+        for effect in &effects {
+            self.note(effect);
+        }
+        self.laws.effects(&effects).unwrap();
+    }
+
     fn note(&mut self, effect: &Effect) {
         let line = match effect {
             Effect::Dial {
@@ -288,6 +297,10 @@ fn said(fact: &Fact) -> String {
             let number = caller_id.as_deref().unwrap_or("nobody");
             let name = caller_name.as_deref().unwrap_or("no name");
             format!("[shown as {number}, {name}]")
+        }
+        Fact::Stands { standing } => {
+            let usual = if standing.is_usual() { " as usual" } else { "" };
+            format!("[{} stands{usual}]", standing.subject())
         }
         Fact::LegClosed { .. } => "[leg closed]".to_owned(),
         Fact::Ended { cause } => format!("[over: {}]", cause.name()),

@@ -29,6 +29,10 @@ impl Core {
             return None;
         }
         if leg == self.caller.leg {
+            // By a number outside, to which the calls of a user go, nobody may hand calls on.
+            if self.caller.trunk.is_some() {
+                return None;
+            }
             let calling = self.caller.user.as_ref().map(|user| user.user);
             return calling.or(self.caller.was_called);
         }
@@ -103,29 +107,35 @@ impl Core {
         let goal = match goal {
             // One user's parts of a call do not overlap.
             Goal::User(user) if self.caller.was_called == Some(user) => Goal::Caller,
-            Goal::User(_) | Goal::Caller | Goal::Outside { .. } => goal,
+            Goal::Outside {
+                number,
+                present,
+                accept,
+                next_trunk,
+                trunk,
+                for_user,
+            } => Goal::Outside {
+                number,
+                present,
+                accept,
+                next_trunk,
+                trunk,
+                for_user: for_user.filter(|user| self.caller.was_called != Some(*user)),
+            },
+            Goal::User(_) | Goal::Caller => goal,
         };
         turn.legs.insert(leg, self.id);
-        match &goal {
-            Goal::User(user) => {
-                let who = self.plan.user(*user).map(|user| user.who.clone());
-                if let Some(who) = who {
-                    turn.floor.users().add(&who.number);
-                    let (queue, ring_group) = (None, None);
-                    let ringing = Fact::UserRinging {
-                        user: who,
-                        queue,
-                        ring_group,
-                    };
-                    self.emit(ringing, turn);
-                }
-            }
-            Goal::Outside { trunk, .. } => {
-                if let Some(trunk) = trunk {
-                    turn.floor.trunks().add(trunk);
-                }
-            }
-            Goal::Caller => {}
+        if let Some(index) = goal.user()
+            && let Some(user) = self.plan.user(index)
+        {
+            turn.floor.users().add(&user.who.number);
+            self.tell_user_ringing(index, turn);
+        }
+        if let Goal::Outside {
+            trunk: Some(trunk), ..
+        } = &goal
+        {
+            turn.floor.trunks().add(trunk);
         }
         let id = self.add_attempt(goal, vec![leg]);
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.id == id) {
@@ -150,12 +160,14 @@ impl Core {
 
     /// What a party held while it was in this call is free, and a user's part is told to its end.
     fn end_story(&self, goal: &Goal, turn: &mut Turn<'_>) {
-        match goal {
-            Goal::User(user) => self.tell_user_ended(*user, turn),
-            Goal::Outside {
-                trunk: Some(trunk), ..
-            } => turn.floor.trunks().remove(trunk),
-            Goal::Caller | Goal::Outside { trunk: None, .. } => {}
+        if let Goal::Outside {
+            trunk: Some(trunk), ..
+        } = goal
+        {
+            turn.floor.trunks().remove(trunk);
+        }
+        if let Some(user) = goal.user() {
+            self.tell_user_ended(user, turn);
         }
     }
 
@@ -170,7 +182,9 @@ impl Core {
 
     fn goal_of_caller(&self) -> Goal {
         let calling = self.caller.user.as_ref().map(|user| user.user);
-        if let Some(user) = calling.or(self.caller.was_called) {
+        if let Some(user) = calling.or(self.caller.was_called)
+            && self.caller.trunk.is_none()
+        {
             return Goal::User(user);
         }
         let number = match &self.caller.identity {
@@ -184,6 +198,7 @@ impl Core {
             accept: Accept::AtOnce,
             next_trunk: usize::MAX,
             trunk: self.caller.trunk.clone(),
+            for_user: self.caller.was_called,
         }
     }
 }
@@ -215,13 +230,19 @@ impl Guest {
                 )
             }
             Goal::Caller => (Identity::Withheld, None, None, None),
-            Goal::Outside { number, trunk, .. } => {
+            Goal::Outside {
+                number,
+                trunk,
+                for_user,
+                ..
+            } => {
                 let identity = match number {
                     Destination::Number(number) => Identity::Number(number),
                     Destination::Plain(text) => Identity::Plain(text),
                 };
                 let trunk = trunk.filter(|_| story == Story::GoesOn);
-                (identity, None, trunk, None)
+                let was_called = for_user.filter(|_| story == Story::GoesOn);
+                (identity, None, trunk, was_called)
             }
         };
         Caller {

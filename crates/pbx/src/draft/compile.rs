@@ -12,12 +12,13 @@ use serde::de::DeserializeOwned;
 use super::document::Draft;
 use super::problem::{Problem, Severity};
 use super::text::{is_sender, is_word, name_complaint, nearest};
-use crate::codes::{CODES, Code, Feature};
+use crate::codes::{Code, Codes, Feature};
 use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
 use crate::number::{E164, Numbering};
-use crate::objects::sound_complaint;
-use crate::objects::{AgentCode, AnyObject, Door, Outbound, Park, RingUser};
+use crate::objects::{
+    AnyObject, Door, FeatureCode, Outbound, Park, RingUser, Voicemail, sound_complaint,
+};
 use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Parking, Plan, User, UserIndex};
 use crate::sound::Sound;
 
@@ -82,6 +83,7 @@ impl Draft {
         let trunks = compiler.trunks();
         let dialling = compiler.dialling();
         compiler.parking = Arc::new(compiler.park());
+        let codes = compiler.codes();
         let mut nodes = compiler.flows();
         compiler.caller_ids();
         let webhooks = compiler.webhooks();
@@ -96,8 +98,9 @@ impl Draft {
             return Err(problems);
         }
         let user_nodes = add_user_nodes(&mut nodes, &users);
-        let code_nodes = add_code_nodes(&mut nodes, &compiler.parking);
         let flow_nodes = compiler.numbers_of_flows(&mut nodes);
+        let mailbox_nodes = add_mailbox_nodes(&mut nodes, &users);
+        let code_nodes = add_code_nodes(&mut nodes, &codes, &compiler.parking);
         let outbound_node = add_node(&mut nodes, AnyObject::Outbound(Outbound));
         Ok(Plan {
             account,
@@ -125,8 +128,9 @@ impl Draft {
                 .collect(),
             user_nodes,
             flow_nodes,
+            mailbox_nodes,
+            codes,
             code_nodes,
-
             outbound_node,
             devices: device_index(&users),
             internal_numbers: number_index(&users),
@@ -541,19 +545,37 @@ fn add_user_nodes(nodes: &mut Vec<Node>, users: &[User]) -> Vec<NodeIndex> {
         .collect()
 }
 
-/// One object for each feature code.
+/// One object per user, for calls that are forwarded to the user's mailbox.
+fn add_mailbox_nodes(nodes: &mut Vec<Node>, users: &[User]) -> Vec<NodeIndex> {
+    let mailboxes = users.iter().map(|user| {
+        let mailbox = Voicemail::of_user(user.who.clone(), user.voicemail_emails.clone());
+        add_node(nodes, AnyObject::Voicemail(mailbox))
+    });
+    mailboxes.collect()
+}
+
+/// One object for each feature that is called like a number.
 fn add_code_nodes(
     nodes: &mut Vec<Node>,
+    codes: &Codes,
     parking: &Arc<Parking>,
-) -> BTreeMap<&'static str, NodeIndex> {
-    let node = |code: &Code| {
+) -> BTreeMap<Feature, NodeIndex> {
+    let node = |(text, code): (&str, &Code)| {
         let object = match code.feature {
-            Feature::Agent(change) => AnyObject::AgentCode(AgentCode { change }),
             Feature::Park => AnyObject::Park(Park::behind(Door::Code, parking)),
+            Feature::Agent(_)
+            | Feature::DoNotDisturb(_)
+            | Feature::Forward(_)
+            | Feature::EndForward(_)
+            | Feature::Time(_)
+            | Feature::Record => AnyObject::FeatureCode(FeatureCode {
+                feature: code.feature,
+                code: text.into(),
+            }),
         };
-        (code.dialled, add_node(nodes, object))
+        (code.feature, add_node(nodes, object))
     };
-    CODES.iter().map(node).collect()
+    codes.all_dialled().map(node).collect()
 }
 
 fn device_index(users: &[User]) -> BTreeMap<Arc<str>, (UserIndex, DeviceIndex)> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use super::triggers::Triggers;
-use crate::plan::{Lamps, NumberFormat, Record, Transport};
+use crate::plan::{CallerIds, Lamps, NumberFormat, Record, Transport};
 
 /// An account's draft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct Draft {
     /// What callers on hold and in queues hear: `file:` and the name of a sound; absent: our own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub music: Option<String>,
+    /// Codes by the name of their feature, where they are not the usual ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub feature_codes: BTreeMap<String, CodeSetting>,
     /// Mails with voicemail and recordings.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mail: Mail,
@@ -155,6 +158,44 @@ pub struct Voicemail {
     pub emails: Option<Vec<String>>,
 }
 
+/// What is dialled for a feature: a code, or `off`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenCode", into = "String")]
+pub enum CodeSetting {
+    /// Nothing: nobody has the feature by phone.
+    Off,
+    /// This.
+    Code(String),
+}
+
+/// YAML reads a bare `off` as a text or as `false`, by its version.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenCode {
+    Text(String),
+    Truth(bool),
+}
+
+impl From<WrittenCode> for CodeSetting {
+    fn from(written: WrittenCode) -> Self {
+        match written {
+            WrittenCode::Truth(false) => Self::Off,
+            WrittenCode::Text(text) if text == "off" => Self::Off,
+            WrittenCode::Text(text) => Self::Code(text),
+            WrittenCode::Truth(true) => Self::Code("true".to_owned()),
+        }
+    }
+}
+
+impl From<CodeSetting> for String {
+    fn from(setting: CodeSetting) -> Self {
+        match setting {
+            CodeSetting::Off => "off".to_owned(),
+            CodeSetting::Code(text) => text,
+        }
+    }
+}
+
 /// How the account's mails look.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -221,6 +262,9 @@ pub struct Trunk {
     /// Calls at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
+    /// Which numbers calls by it may show.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub caller_ids: CallerIds,
 }
 
 /// What a register trunk is registered with.

@@ -2,6 +2,7 @@
 //! finds out, and makes a [`Plan`](crate::Plan).
 
 mod clash;
+mod codes;
 mod compile;
 mod dialling;
 mod document;
@@ -24,8 +25,8 @@ pub(crate) use text::{MAX_EMAILS, MAX_NAME_CHARS, is_email, is_word, nearest};
 
 pub use compile::Role;
 pub use document::{
-    Api, ApiKey, Device, Draft, Flow, Ha1, Limits, Mail, Object, Register, Trunk, User, Voicemail,
-    Webhook,
+    Api, ApiKey, CodeSetting, Device, Draft, Flow, Ha1, Limits, Mail, Object, Register, Trunk,
+    User, Voicemail, Webhook,
 };
 pub use export::Secrets;
 pub use problem::{Problem, Severity};

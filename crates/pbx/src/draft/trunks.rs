@@ -69,6 +69,7 @@ impl Compiler<'_> {
             inbound_from,
             number_format: trunk.number_format,
             calls: trunk.calls,
+            caller_ids: trunk.caller_ids,
         }
     }
 

@@ -25,7 +25,7 @@ pub enum Presence {
 }
 
 /// What an agent, or somebody for the agent, wants to be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentChange {
     /// Take calls from now on.
@@ -53,7 +53,7 @@ impl Presence {
 }
 
 /// Agents who differ from one of whom nothing is known.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Agents {
     known: BTreeMap<Arc<str>, Agent>,
     /// When rests end.
@@ -75,15 +75,20 @@ impl Agents {
         self.of(agent).presence
     }
 
-    /// Takes a change in and says what has become of it.
-    pub(crate) fn change(&mut self, agent: &Arc<str>, change: AgentChange, now: Time) -> Presence {
+    /// Whether the agent takes calls from now on.
+    pub(super) fn set_presence(&mut self, agent: &Arc<str>, presence: Presence, now: Time) {
         let known = self.known.entry(Arc::clone(agent)).or_default();
-        let before = known.presence;
-        known.presence = before.after(change);
-        if before == Presence::Out && known.presence == Presence::In {
+        if known.presence == Presence::Out && presence == Presence::In {
             known.idle_since = Some(now);
         }
-        known.presence
+        known.presence = presence;
+    }
+
+    /// Those who are not logged in as usual.
+    pub(super) fn unusual(&self) -> impl Iterator<Item = (&Arc<str>, Presence)> {
+        let known = self.known.iter();
+        let known = known.map(|(agent, known)| (agent, known.presence));
+        known.filter(|(_, presence)| *presence != Presence::default())
     }
 
     /// Whether the agent would take a call, unless busy.

@@ -13,6 +13,7 @@ use super::Tally;
 use super::agents::{Agents, Presence};
 use crate::hash::mix;
 use crate::ids::CallId;
+use crate::standing::Standings;
 
 /// Whose phone rings for the next caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -81,6 +82,22 @@ struct Waiter {
     offered: BTreeSet<usize>,
     /// How often each agent was offered this caller.
     tries: BTreeMap<usize, u32>,
+}
+
+/// Whom calls may be offered to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Crew<'a> {
+    pub(super) agents: &'a Agents,
+    pub(super) users: &'a Tally,
+    pub(super) standings: &'a Standings,
+}
+
+impl Crew<'_> {
+    fn is_free(&self, agent: &str) -> bool {
+        self.agents.is_ready(agent)
+            && self.users.is_idle(agent)
+            && !self.standings.is_undisturbed(agent)
+    }
 }
 
 /// Somebody who comes into a line.
@@ -171,12 +188,12 @@ impl Lines {
 
     /// The next caller who can be offered somebody, over all lines in the order of their places.
     /// It counts as offered from now on.
-    pub(super) fn next_offer(&mut self, agents: &Agents, users: &Tally) -> Option<(CallId, Offer)> {
+    pub(super) fn next_offer(&mut self, crew: Crew<'_>) -> Option<(CallId, Offer)> {
         let mut heads: Vec<_> = self.heads().collect();
         heads.sort_by_key(|(_, place, _)| *place);
         let found = heads.into_iter().find_map(|(queue, place, waiter)| {
             let last = self.by_queue.get(queue)?.last_offered.as_deref();
-            let offer = waiter.offer(last, agents, users)?;
+            let offer = waiter.offer(last, crew)?;
             Some((Arc::clone(queue), place, offer))
         });
         let (queue, place, offer) = found?;
@@ -228,7 +245,8 @@ impl Waiter {
         self.roster.strategy == Strategy::RingAll || self.offered.is_empty()
     }
 
-    fn offer(&self, last: Option<&str>, agents: &Agents, users: &Tally) -> Option<Offer> {
+    fn offer(&self, last: Option<&str>, crew: Crew<'_>) -> Option<Offer> {
+        let agents = crew.agents;
         let roster = &self.roster.agents;
         if roster
             .iter()
@@ -237,7 +255,7 @@ impl Waiter {
             return Some(Offer::NobodyIn);
         }
         let is_free = |(position, agent): &(usize, &Arc<str>)| {
-            agents.is_ready(agent) && users.is_idle(agent) && !self.offered.contains(position)
+            crew.is_free(agent) && !self.offered.contains(position)
         };
         let free = roster.iter().enumerate().filter(is_free);
         // Who did not answer this caller comes after those who have not been asked.

@@ -39,6 +39,8 @@ pub enum AgentState {
     Busy,
     /// Has just talked, or not answered, and is left alone for a while.
     Resting,
+    /// Is not to be disturbed, by any call.
+    DoNotDisturb,
     /// Is away for a while.
     Paused,
     /// Is logged out.
@@ -65,6 +67,7 @@ impl Floor {
             Presence::Out => AgentState::Out,
             Presence::Paused => AgentState::Paused,
             Presence::In if !self.users.is_idle(agent) => AgentState::Busy,
+            Presence::In if self.standings.is_undisturbed(agent) => AgentState::DoNotDisturb,
             Presence::In if self.agents.rests_at(agent, now) => AgentState::Resting,
             Presence::In => AgentState::Free,
         }

@@ -1,12 +1,13 @@
 //! The objects of the call flow: one file each, and one line in the registry below.
 
-mod agent_code;
 mod call_recording;
 mod caller_filter;
 mod conference;
 mod directory;
 mod external_number;
+mod feature_code;
 mod fields;
+mod forwards;
 mod hangup;
 mod http_route;
 mod inbound_number;
@@ -32,7 +33,7 @@ use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
 
-pub(crate) use agent_code::AgentCode;
+pub(crate) use feature_code::FeatureCode;
 pub use fields::{Field, Need, Shape};
 pub(crate) use fields::{complaints, own_exits, sound_complaint};
 pub(crate) use outbound::Outbound;
@@ -43,6 +44,7 @@ use ring_group::MAX_MEMBERS;
 use set_caller_id::MAX_RULES;
 use time_conditions::MAX_GROUPS;
 pub(crate) use user::RingUser;
+pub(crate) use voicemail::Voicemail;
 
 /// A node kind of the call flow.
 pub(crate) trait Object: Sized + Debug {
@@ -221,7 +223,7 @@ objects! {
     webhook::Webhook,
     http_route::HttpRoute,
     outbound::Outbound,
-    agent_code::AgentCode,
+    feature_code::FeatureCode,
 }
 
 /// The kinds a document may name.

@@ -325,6 +325,8 @@ impl RingGroup {
             Whom::User(_, who) if self.busy_members == BusyMembers::Skip && cx.is_busy(who) => {
                 Err(Failure::Busy)
             }
+            // Nobody has missed a call who is not to be disturbed: there are others.
+            Whom::User(_, who) if cx.is_undisturbed(who) => Err(Failure::Busy),
             Whom::User(user, _) => cx.ring(Party::User {
                 user: *user,
                 via: Via {

@@ -13,6 +13,7 @@ use crate::calendar::{Calendar, Unreadable, Written};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::HangupCause;
+use crate::standing::Forced;
 
 /// Groups of one object: more cannot be understood.
 pub(crate) const MAX_GROUPS: usize = 64;
@@ -27,6 +28,8 @@ pub(crate) struct TimeConditions {
     groups: Vec<Group>,
     /// The exit that all calls take, whatever the time is.
     fixed: Option<Arc<str>>,
+    /// What people dial behind the codes that decide for the clock.
+    switch: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(crate) struct Settings {
     groups: Vec<GroupSettings>,
     #[serde(default, rename = "override")]
     fixed: Option<String>,
+    #[serde(default)]
+    switch: Option<String>,
 }
 
 /// An exit, and beside it the hours and days.
@@ -90,6 +95,16 @@ impl Object for TimeConditions {
                 shape: Shape::OwnExit,
                 need: Need::Optional,
             },
+            Field {
+                name: "switch",
+                title: "Switch",
+                help: "a number; users who dial the codes for day and night and this number decide \
+                       until they leave it to the clock again: by day every call leaves by the \
+                       first group's exit, by night none holds. Objects with the same number go \
+                       together",
+                shape: Shape::Digits { most: 4 },
+                need: Need::Optional,
+            },
         ],
         exits: &[Exit {
             name: NO_MATCH,
@@ -119,15 +134,34 @@ impl Object for TimeConditions {
             zone: compiler.zone(),
             groups,
             fixed,
+            switch: settings.switch.map(Arc::from),
         })
     }
 
     fn handle(&self, _state: &mut (), _moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
-        Step::Exit(self.exit_at(cx.now()).to_owned().into())
+        let forced = self.switch.as_ref().and_then(|switch| cx.forced(switch));
+        let exit = match forced {
+            Some(forced) => self.exit_if(forced),
+            None => self.exit_at(cx.now()),
+        };
+        Step::Exit(exit.to_owned().into())
     }
 }
 
 impl TimeConditions {
+    /// The number of its switch.
+    pub(crate) fn switch(&self) -> Option<&str> {
+        self.switch.as_deref()
+    }
+
+    /// Where calls go when somebody has decided.
+    fn exit_if(&self, forced: Forced) -> &str {
+        match forced {
+            Forced::Match => self.groups.first().map_or(NO_MATCH, |group| &group.exit),
+            Forced::NoMatch => NO_MATCH,
+        }
+    }
+
     fn exit_at(&self, now: clock::Time) -> &str {
         if let Some(fixed) = &self.fixed {
             return fixed;

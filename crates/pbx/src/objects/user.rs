@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::one_party::{OneParty, Ring};
+use super::forwards::Forwarding;
 use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
-use crate::attempt::{Party, Via};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::{Compiler, MAX_RING_SECONDS, MIN_RING_SECONDS};
 use crate::event::HangupCause;
@@ -35,7 +34,8 @@ impl Object for RingUser {
         title: "User",
         palette: Palette::Basic,
         help: "Rings all devices of a user together. The first to answer takes the call; the \
-               others stop.",
+               others stop. Where the user forwards calls to, is rung instead; when nobody takes \
+               the call there either, it leaves by the exit that it would have left by here.",
         fields: &[
             Field {
                 name: "user",
@@ -78,7 +78,7 @@ impl Object for RingUser {
     };
 
     type Settings = Settings;
-    type State = OneParty;
+    type State = Forwarding;
 
     fn compile(settings: Settings, compiler: &mut Compiler<'_>) -> Option<Self> {
         let (user, own_ring_time) = compiler.user("user", &settings.user)?;
@@ -88,20 +88,8 @@ impl Object for RingUser {
         Some(Self { user, ring_time })
     }
 
-    fn handle(&self, state: &mut OneParty, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
-        state.handle(moment, cx, |_| self.ring(), exit_for)
-    }
-}
-
-impl RingUser {
-    fn ring(&self) -> Ring {
-        Ring {
-            party: Party::User {
-                user: self.user,
-                via: Via::default(),
-            },
-            time: self.ring_time,
-        }
+    fn handle(&self, state: &mut Forwarding, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
+        state.handle((self.user, self.ring_time), moment, cx)
     }
 }
 

@@ -211,6 +211,20 @@ impl Greeting {
 }
 
 impl Voicemail {
+    /// The mailbox of a user that the document has not drawn.
+    pub(crate) fn of_user(mailbox: UserRef, emails: Vec<Arc<str>>) -> Self {
+        Self {
+            mailbox,
+            emails,
+            greeting: Greeting::default(),
+            limits: RecordLimits {
+                length_seconds: Some(DEFAULT_MAX_SECONDS),
+                silence_seconds: Some(DEFAULT_SILENCE_SECONDS),
+            },
+            longest: Duration::from_secs(DEFAULT_MAX_SECONDS.into()) + GRACE,
+        }
+    }
+
     /// The tone is over: what is said now is the message.
     fn record(&self, tries: u32, state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
         let purpose = Purpose::Voicemail {

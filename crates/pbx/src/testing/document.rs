@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::random::Random;
 use crate::draft::{Device, Draft, Flow, Limits, Object, Register, Trunk, User, Voicemail};
 use crate::objects::{Field, Kind, Need, Pace, Palette, Shape, offered, own_exits};
-use crate::plan::{NumberFormat, Record, Transport};
+use crate::plan::{CallerIds, NumberFormat, Record, Transport};
 
 /// An account with a flow, three users (two devices, one device, none) and two trunks.
 pub fn example() -> Draft {
@@ -126,6 +126,7 @@ fn trunk(index: u32, random: &mut Random) -> Trunk {
         inbound_from: vec!["203.0.113.9".to_owned()],
         number_format: random.pick(&formats).copied().unwrap_or_default(),
         calls: random.percent(30).then(|| random.between(1, 4)),
+        caller_ids: CallerIds::default(),
     }
 }
 

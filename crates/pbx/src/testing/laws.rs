@@ -455,6 +455,9 @@ impl Laws {
         law(!self.ended_calls.contains(&event.call), || {
             "nothing follows the end of a call".to_owned()
         })?;
+        if matches!(event.fact, Fact::Stands { .. }) {
+            return Ok(());
+        }
         let arrives = matches!(event.fact, Fact::Arrived { .. });
         law(arrives != self.calls.contains_key(&event.call), || {
             "a call arrives first and once".to_owned()

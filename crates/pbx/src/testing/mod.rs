@@ -7,6 +7,7 @@ mod laws;
 mod passes;
 mod queues;
 mod random;
+mod standings;
 mod walk;
 
 pub use document::{example, random_draft, random_draft_of};
@@ -14,4 +15,5 @@ pub use laws::Laws;
 pub use passes::compare_with_webhooks;
 pub use queues::Queues;
 pub use random::Random;
+pub use standings::Standings;
 pub use walk::{Walked, walk};

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use clock::Time;
+
 use serde_json::json;
 
 use super::walk::{Taped, walk_on_tape};
@@ -11,7 +13,7 @@ use crate::account::Account;
 use crate::draft::{Draft, Flow, Object};
 use crate::effect::Effect;
 use crate::event::{Component, Event, Fact, HangupCause};
-use crate::ids::{AccountId, CallId};
+use crate::ids::{AccountId, CallId, Ids};
 use crate::input::Input;
 use crate::objects::{Palette, kind};
 
@@ -30,8 +32,10 @@ pub fn compare_with_webhooks(
     let mut pair: Option<Pair> = None;
     for told in tape {
         match (told, &mut pair) {
-            (Taped::Draft(draft, version), None) => pair = Some(Pair::new(&draft, version)?),
-            (Taped::Draft(draft, version), Some(pair)) => pair.apply(&draft, version)?,
+            (Taped::Draft(draft, version, ..), None) => pair = Some(Pair::new(&draft, version)?),
+            (Taped::Draft(draft, version, now, ids), Some(pair)) => {
+                pair.apply((&draft, version), now, &ids)?;
+            }
             (Taped::Input(..), None) => return Err("a walk begins with a draft".to_owned()),
             // A call that is handed on goes on somewhere else without passing anything.
             (Taped::Input(_, Input::Transfer { .. }, _), Some(_)) => {}
@@ -80,7 +84,12 @@ impl Pair {
         })
     }
 
-    fn apply(&mut self, draft: &Draft, version: u64) -> Result<(), String> {
+    fn apply(
+        &mut self,
+        (draft, version): (&Draft, u64),
+        now: Time,
+        ids: &Ids,
+    ) -> Result<(), String> {
         let Self {
             plain,
             telling,
@@ -89,9 +98,12 @@ impl Pair {
         } = Self::new(draft, version)?;
         // Calls go on under the plan they began with.
         self.entries.extend(entries);
-        self.plain.apply(Arc::clone(plain.plan()));
-        self.telling.apply(Arc::clone(telling.plan()));
-        Ok(())
+        let plain = self
+            .plain
+            .apply(Arc::clone(plain.plan()), now, &mut ids.clone());
+        let plan = Arc::clone(telling.plan());
+        let telling = self.telling.apply(plan, now, &mut ids.clone());
+        self.compare(&plain, telling)
     }
 
     /// But for the passes, both do the same.

@@ -9,13 +9,12 @@ use clock::Time;
 use serde_json::Value;
 
 use super::laws::{Verdict, law};
-use crate::codes::{CODES, Feature};
 use crate::draft::{Draft, Object};
 use crate::effect::Effect;
 use crate::event::{Event, Fact, GroupKind};
-use crate::floor::{AgentChange, Presence};
+use crate::floor::Presence;
 use crate::ids::CallId;
-use crate::input::Input;
+use crate::standing::{Standing, Switch};
 
 /// How long an agent rests at most whose phone could not be reached, whatever the queue says.
 const UNREACHABLE_REST: Duration = Duration::from_secs(30);
@@ -33,8 +32,7 @@ pub struct Queues {
     callers: BTreeMap<CallId, Caller>,
     arrivals: u64,
     presence: BTreeMap<String, Presence>,
-    /// The call that has just dialled a feature code.
-    code: Option<(CallId, Feature)>,
+    undisturbed: BTreeSet<String>,
     /// Calls each user takes part in.
     busy: BTreeMap<String, u32>,
     rests: BTreeMap<String, Rest>,
@@ -90,22 +88,8 @@ impl Queues {
         }
         self.plans.push(queues);
         self.presence.retain(|user, _| self.users.contains(user));
+        self.undisturbed.retain(|user| self.users.contains(user));
         self.rests.retain(|user, _| self.users.contains(user));
-    }
-
-    /// Before the account takes it.
-    pub fn input(&mut self, input: &Input) {
-        if let Input::Agent { user, change } = input {
-            self.changes(user, *change);
-        }
-    }
-
-    /// An agent logs in or out, goes away or comes back.
-    pub fn changes(&mut self, user: &str, change: AgentChange) {
-        if self.users.contains(user) {
-            let presence = self.presence.entry(user.to_owned()).or_default();
-            *presence = presence.after(change);
-        }
     }
 
     /// What the account answered with, and when it wants to be woken.
@@ -121,11 +105,9 @@ impl Queues {
     /// The account has told something.
     pub fn event(&mut self, event: &Event) -> Verdict {
         match &event.fact {
-            Fact::Arrived { dest_number, .. } => {
+            Fact::Arrived { .. } => {
                 let plan = self.plans.len().saturating_sub(1);
                 self.calls.insert(event.call, plan);
-                let code = CODES.iter().find(|code| code.dialled == dest_number);
-                self.code = code.map(|code| (event.call, code.feature));
             }
             Fact::GroupEntered { group } if group.kind == GroupKind::Queue => {
                 self.enters(event, &group.name);
@@ -152,14 +134,7 @@ impl Queues {
                     caller.missed.insert(user.number.to_string());
                 }
             }
-            // Who is answered after a code has changed what the code changes.
-            Fact::OutboundAnswered { user } => {
-                if let Some((_, Feature::Agent(change))) =
-                    self.code.take_if(|(call, _)| *call == event.call)
-                {
-                    self.changes(&user.number, change);
-                }
-            }
+            Fact::Stands { standing } => self.stands(standing),
             Fact::OutboundStarted { user } => {
                 *self.busy.entry(user.number.to_string()).or_default() += 1;
             }
@@ -172,6 +147,7 @@ impl Queues {
             | Fact::GroupAnswered { .. }
             | Fact::CallerShown { .. }
             | Fact::UserAnswered { .. }
+            | Fact::OutboundAnswered { .. }
             | Fact::ComponentPassed { .. }
             | Fact::RecordingStarted { .. }
             | Fact::RecordingClosed { .. }
@@ -180,6 +156,19 @@ impl Queues {
             | Fact::LegClosed { .. } => {}
         }
         Ok(())
+    }
+
+    fn stands(&mut self, standing: &Standing) {
+        match standing {
+            Standing::Agent { user, presence } => {
+                self.presence.insert(user.to_string(), *presence);
+            }
+            Standing::DoNotDisturb { user, switch } => match switch {
+                Switch::On => drop(self.undisturbed.insert(user.to_string())),
+                Switch::Off => drop(self.undisturbed.remove(&**user)),
+            },
+            Standing::Forward { .. } | Standing::Time { .. } => {}
+        }
     }
 
     /// After a step: nobody waits in vain, neither now nor until the account wakes.
@@ -303,7 +292,9 @@ impl Queues {
     }
 
     fn is_available(&self, agent: &str) -> bool {
-        self.presence_of(agent) == Presence::In && !self.busy.contains_key(agent)
+        self.presence_of(agent) == Presence::In
+            && !self.busy.contains_key(agent)
+            && !self.undisturbed.contains(agent)
     }
 
     fn presence_of(&self, agent: &str) -> Presence {
@@ -498,17 +489,16 @@ mod tests {
         let mut queues = Queues::default();
         for told in tape {
             match (told, &mut account) {
-                (Taped::Draft(mut draft, version), account) => {
+                (Taped::Draft(mut draft, version, now, mut ids), account) => {
                     let plan = Arc::new(draft.compile(AccountId(1), version).unwrap());
                     match account {
-                        Some(account) => account.apply(plan),
+                        Some(account) => drop(account.apply(plan, now, &mut ids)),
                         None => *account = Some(Account::new(plan)),
                     }
                     belief(&mut draft);
                     queues.plan(&draft);
                 }
                 (Taped::Input(now, input, mut ids), Some(account)) => {
-                    queues.input(&input);
                     let effects = account.handle(now, input, &mut ids);
                     queues.effects(now, &effects, account.deadline())?;
                 }

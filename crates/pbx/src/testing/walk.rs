@@ -10,8 +10,9 @@ use super::lamps::Lamps;
 use super::laws::Laws;
 use super::queues::Queues;
 use super::random::Random;
+use super::standings::Standings;
 use crate::account::Account;
-use crate::codes::CODES;
+use crate::codes::{After, Code};
 use crate::draft::Draft;
 use crate::effect::Effect;
 use crate::event::HangupCause;
@@ -61,8 +62,8 @@ pub fn walk(
 /// What an account was told in a walk.
 #[derive(Clone, Debug)]
 pub(super) enum Taped {
-    /// This draft was applied as that version.
-    Draft(Box<Draft>, u64),
+    /// This draft was applied as that version, with the ids it had to give.
+    Draft(Box<Draft>, u64, Time, Ids),
     /// It was given an input, with the ids it had to give.
     Input(Time, Input, Ids),
 }
@@ -76,13 +77,17 @@ pub(super) fn walk_on_tape(
 ) -> Result<Walked, String> {
     let mut random = Random::new(seed);
     let mut queues = Queues::default();
-    let plan = random_plan(&mut random, 0, tape, &mut queues)?;
+    let ids = Ids::new(CallIds::new(0, START), LegId(1));
+    let plan = random_plan((&mut random, 0), (START, &ids), tape, &mut queues)?;
+    let mut standings = Standings::default();
+    standings.plan(&plan);
     let mut walker = Walker {
         account: Account::new(Arc::clone(&plan)),
         plan,
         tape,
         queues,
-        ids: Ids::new(CallIds::new(0, START), LegId(1)),
+        standings,
+        ids,
         now: START,
         laws: Laws::new(),
         lamps: Lamps::default(),
@@ -103,15 +108,15 @@ pub(super) fn walk_on_tape(
 }
 
 fn random_plan(
-    random: &mut Random,
-    version: u64,
+    (random, version): (&mut Random, u64),
+    (now, ids): (Time, &Ids),
     tape: &mut Vec<Taped>,
     queues: &mut Queues,
 ) -> Result<Arc<Plan>, String> {
     let draft = random_draft(random);
     let plan = draft.compile(AccountId(1), version);
     queues.plan(&draft);
-    tape.push(Taped::Draft(Box::new(draft), version));
+    tape.push(Taped::Draft(Box::new(draft), version, now, ids.clone()));
     plan.map(Arc::new)
         .map_err(|problems| format!("a random draft compiles: {problems:?}"))
 }
@@ -125,6 +130,7 @@ struct Walker<'a> {
     laws: Laws,
     lamps: Lamps,
     queues: Queues,
+    standings: Standings,
     past_legs: Vec<LegId>,
     /// The newest questions, answered or not.
     questions: Vec<(CallId, QuestionId)>,
@@ -146,14 +152,27 @@ impl Walker<'_> {
             94..=95 => self.give(Input::Wake),
             96..=98 => {
                 let version = u64::from(step) + 1;
-                self.plan = random_plan(&mut self.random, version, self.tape, &mut self.queues)?;
-                self.account.apply(Arc::clone(&self.plan));
-                Ok(())
+                self.apply(version)
             }
             _ => self.give(Input::EndAll {
                 cause: HangupCause::AccountFault,
             }),
         }
+    }
+
+    fn apply(&mut self, version: u64) -> Result<(), String> {
+        self.plan = random_plan(
+            (&mut self.random, version),
+            (self.now, &self.ids),
+            self.tape,
+            &mut self.queues,
+        )?;
+        self.standings.plan(&self.plan);
+        let plan = Arc::clone(&self.plan);
+        let effects = self.account.apply(plan, self.now, &mut self.ids);
+        self.laws.effects(&effects)?;
+        // Lines move at the next input.
+        self.standings.effects(&effects)
     }
 
     fn call(&mut self) -> Result<(), String> {
@@ -224,10 +243,26 @@ impl Walker<'_> {
         let choice = match self.random.between(0, 9) {
             0..=3 => self.random.pick(&numbers).cloned(),
             4..=6 => self.random.pick(&insiders).cloned(),
-            7 => self.random.pick(CODES).map(|code| code.dialled.to_owned()),
+            7 | 8 => Some(self.code(&insiders)),
             _ => self.random.pick(&others).map(ToString::to_string),
         };
         choice.unwrap_or_default()
+    }
+
+    /// A feature code, with or without a number behind it.
+    fn code(&mut self, users: &[String]) -> String {
+        let plan = Arc::clone(&self.plan);
+        let codes: Vec<(&str, &Code)> = plan.codes.all_dialled().collect();
+        let Some((text, code)) = self.random.pick(&codes).copied() else {
+            return String::new();
+        };
+        let others = ["0412345678", "*", "1", "2", "000", ""];
+        let number = match code.after {
+            After::Nothing => None,
+            After::Number if self.random.percent(60) => self.random.pick(users).cloned(),
+            After::Number => self.random.pick(&others).map(ToString::to_string),
+        };
+        format!("{text}{}", number.unwrap_or_default())
     }
 
     /// Mostly an open leg, at times one that is over, at times one that never was.
@@ -353,7 +388,6 @@ impl Walker<'_> {
     fn give(&mut self, input: Input) -> Result<(), String> {
         let woken = matches!(input, Input::Wake);
         self.laws.input(&input);
-        self.queues.input(&input);
         self.lamps.input(&input);
         let told = format!("{input:?}");
         let (now, ids) = (self.now, self.ids.clone());
@@ -363,14 +397,7 @@ impl Walker<'_> {
         self.walked.inputs += 1;
         self.walked.effects += u64::try_from(effects.len()).unwrap_or_default();
         self.remember(&effects);
-        self.laws
-            .effects(&effects)
-            .and_then(|()| self.lamps.effects(&effects, &self.account))
-            .and_then(|()| {
-                self.queues
-                    .effects(self.now, &effects, self.account.deadline())
-            })
-            .and_then(|()| self.laws.waiting(&self.account, self.now))
+        self.check(&effects)
             .map_err(|broken| format!("{broken}, after {told}"))?;
         let stuck = woken
             && self
@@ -384,6 +411,15 @@ impl Walker<'_> {
     }
 
     /// An answer to a question, at times a late one or one that nobody understands.
+    fn check(&mut self, effects: &[Effect]) -> Result<(), String> {
+        self.laws.effects(effects)?;
+        self.lamps.effects(effects, &self.account)?;
+        self.standings.effects(effects)?;
+        self.queues
+            .effects(self.now, effects, self.account.deadline())?;
+        self.laws.waiting(&self.account, self.now)
+    }
+
     fn told(&mut self) -> Result<(), String> {
         let Some((call, question)) = self.random.pick(&self.questions).copied() else {
             return Ok(());

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clock::Time;
 use engine::{Effect, Engine, Input, Load};
-use pbx::draft::Draft;
 use pbx::{Question, Unplaced};
 use sip::Transmit;
 
 use super::held::Held;
 use super::{Asked, Gauges, Message};
+use crate::accounts::Account;
 use crate::clock::Clock;
 use crate::dns::Dns;
 use crate::hooks::ask::Asker;
@@ -104,12 +104,21 @@ impl Core {
         }
     }
 
-    pub(super) fn apply(&mut self, now: Time, draft: &Draft, plan: Arc<pbx::Plan>) {
+    pub(super) fn apply(&mut self, now: Time, account: Account) {
+        let Account {
+            draft,
+            plan,
+            standings,
+        } = account;
         if let Some(recorder) = &mut self.recorder {
-            recorder.write_draft(now, draft, &plan);
+            recorder.write_draft(now, &draft, &plan);
         }
+        let account = plan.account;
         let effects = self.engine.handle(now, Input::Apply(plan));
         self.carry_out_all(now, effects);
+        if !standings.is_empty() {
+            self.step(now, Input::Restore { account, standings });
+        }
     }
 
     /// Begins a program's call and says so, or why not. Nothing is begun for a program that has

@@ -1,12 +1,12 @@
 //! What other threads tell the loop.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use pbx::draft::Draft;
 use pbx::{AccountId, CallId, Origination, QuestionId, Told, Unplaced};
 use sip::{Destination, FlowId, Source};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::accounts::Account;
 
 /// What other threads tell the loop.
 #[derive(Debug)]
@@ -47,12 +47,8 @@ pub enum Message {
         told: Told,
     },
     /// A plan is in force from now on. The draft is what it was made from, for the record of inputs.
-    Apply {
-        /// What was written.
-        draft: Arc<Draft>,
-        /// What it means.
-        plan: Arc<pbx::Plan>,
-    },
+    /// What stood before is taken in with it, so that no call comes between.
+    Apply(Account),
     /// Sounds of an account have changed.
     SoundsChanged(AccountId),
     /// An account is no more.

@@ -140,7 +140,8 @@ impl Keeper {
                 self.fold_item(item);
             }
             // They go at once after a quiet time, else when the window since the last commit is over.
-            let tells = !self.batch.deliveries.is_empty();
+            let stands = |event: &Event| matches!(event.fact, Fact::Stands { .. });
+            let tells = !self.batch.deliveries.is_empty() || self.batch.events.iter().any(stands);
             let window = if tells { HOOK_WINDOW } else { EVENT_WINDOW };
             self.due_by((self.committed_at + window).max(now));
         }

@@ -267,10 +267,12 @@ impl Waiting {
     }
 }
 
-/// Whether somebody waits for it: an endpoint that ticked it, or a webhook object.
+/// Whether somebody waits for it: an endpoint that ticked it, a webhook object, or a user who is
+/// told just now that it is so from now on.
 fn is_told(fact: &Fact, ticked: u16) -> bool {
     let is_ticked = |trigger| ticked & bit(trigger) != 0;
-    matches!(fact, Fact::ComponentPassed { .. }) || fact.trigger().is_some_and(is_ticked)
+    matches!(fact, Fact::ComponentPassed { .. } | Fact::Stands { .. })
+        || fact.trigger().is_some_and(is_ticked)
 }
 
 fn bit(trigger: Trigger) -> u16 {

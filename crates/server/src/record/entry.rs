@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::{Input, Load};
 use media::{MediaEvent, Port};
-use pbx::{CallId, MailboxCounts, QuestionId, Told};
+use pbx::{AgentChange, CallId, MailboxCounts, QuestionId, Standing, Told};
 use serde::{Deserialize, Serialize};
 use sip::{FlowId, Source, Transport};
 
@@ -74,6 +74,15 @@ pub(super) enum Entry {
         user: Arc<str>,
         counts: MailboxCounts,
     },
+    Restore {
+        account: u32,
+        standings: Vec<Standing>,
+    },
+    Agent {
+        account: u32,
+        user: Arc<str>,
+        change: AgentChange,
+    },
     Remove {
         account: u32,
     },
@@ -136,6 +145,19 @@ impl Entry {
                 counts: *counts,
             },
             Input::Apply(_) => return None,
+            Input::Restore { account, standings } => Self::Restore {
+                account: account.0,
+                standings: standings.clone(),
+            },
+            Input::Agent {
+                account,
+                user,
+                change,
+            } => Self::Agent {
+                account: account.0,
+                user: Arc::clone(user),
+                change: *change,
+            },
             Input::Remove(account) => Self::Remove { account: account.0 },
             Input::Originate { account, asked } => Self::Originate {
                 account: account.0,

@@ -74,11 +74,7 @@ impl Network<'_> {
         let wake = messages.clone();
         let rtp = rtp::start(&settings, &self.common.clock, move || tell_of_news(&wake))?;
         for account in accounts {
-            let message = Message::Apply {
-                draft: account.draft,
-                plan: account.plan,
-            };
-            if messages.send(message).is_err() {
+            if messages.send(Message::Apply(account)).is_err() {
                 anyhow::bail!("more accounts than fit into the drive loop's inbox");
             }
         }

@@ -1,6 +1,5 @@
 //! What a call should be told as, by what was dialled and by whom.
 
-use pbx::codes::CODES;
 use pbx::number::Dialled;
 use pbx::{Direction, NumberFormat, Origination, Plan};
 
@@ -54,7 +53,7 @@ fn of_phone(plan: &Plan, username: &str, dialled: &str) -> Option<Expected> {
     let lowest = plan.numbers().next();
     let outside = user.caller_id.or(lowest);
     let outside = outside.map_or_else(|| inside.clone(), |number| number.to_string());
-    let is_code = CODES.iter().any(|code| code.dialled == dialled);
+    let is_code = plan.codes.dialled(dialled).is_some();
     let is_internal = is_code || plan.user_by_number(dialled).is_some();
     let (direction, dest_number) = match plan.numbering.dialled(dialled) {
         _ if is_internal => (Direction::Internal, dialled.to_owned()),

@@ -170,8 +170,11 @@ impl Story {
         if let Some(queues) = self.queues.get_mut(&event.account) {
             queues.event(event).map_err(told)?;
         }
-        if matches!(event.fact, Fact::RecordingClosed { .. }) {
-            // It may follow the end of its call, and tells nothing of it.
+        if matches!(
+            event.fact,
+            Fact::RecordingClosed { .. } | Fact::Stands { .. }
+        ) {
+            // It may follow the end of its call, or have none, and tells nothing of it.
             return Ok(());
         }
         if matches!(event.fact, Fact::Arrived { .. }) {
@@ -275,6 +278,7 @@ impl Told {
             | Fact::RecordingClosed { .. }
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
+            | Fact::Stands { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Ok(()),
         }

@@ -70,6 +70,8 @@ impl RecordedInput {
             | Input::Originate { .. }
             | Input::Told { .. }
             | Input::Mailbox { .. }
+            | Input::Restore { .. }
+            | Input::Agent { .. }
             | Input::Load(_)
             | Input::HangUpAll => None,
         }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use engine::Load;
 use media::Codec;
 use pbx::AccountId;
-use pbx::codes::CODES;
+use pbx::codes::{self, After, CODES};
 use pbx::draft::{Draft, Register, Trunk};
 use pbx::testing::random_draft;
-use pbx::{NumberFormat, Transport as TrunkTransport};
+use pbx::{CallerIds, NumberFormat, Transport as TrunkTransport};
 use serde_json::Value;
 use sip::Transport;
 
@@ -276,10 +276,9 @@ impl World {
             "*97",
             "98761234",
         ];
-        let codes = CODES.iter().map(|code| code.dialled);
-        let others: Vec<&str> = others.into_iter().chain(codes).collect();
         let dialled = match self.random.between(0, 9) {
-            0..=4 => self.random.pick(&users).cloned(),
+            0 => Some(self.feature_code(&users)),
+            1..=4 => self.random.pick(&users).cloned(),
             5..=6 => self
                 .random
                 .pick(&numbers)
@@ -292,6 +291,24 @@ impl World {
             patience: self.patience(),
             talk: moody_talk(&mut self.random),
         }
+    }
+
+    /// A feature code; behind one that takes a number stands a colleague, mostly.
+    fn feature_code(&mut self, users: &[String]) -> String {
+        let dialled = CODES
+            .iter()
+            .filter(|code| code.place == codes::Place::Dialled);
+        let dialled: Vec<_> = dialled.collect();
+        let Some(code) = self.random.pick(&dialled).copied() else {
+            return String::new();
+        };
+        let others = ["0412345678", "*", "1", ""];
+        let number = match code.after {
+            After::Nothing => None,
+            After::Number if self.random.percent(60) => self.random.pick(users).cloned(),
+            After::Number => self.random.pick(&others).map(|other| (*other).to_owned()),
+        };
+        format!("{}{}", code.usual, number.unwrap_or_default())
     }
 
     fn inbound_numbers(&self) -> Vec<String> {
@@ -428,6 +445,7 @@ fn trunk(office: u32, kind: u32, random: &mut Random) -> Trunk {
         },
         number_format: random.pick(&formats).copied().unwrap_or_default(),
         calls: random.percent(20).then(|| random.between(1, 4)),
+        caller_ids: CallerIds::default(),
         name,
     }
 }

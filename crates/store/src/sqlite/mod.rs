@@ -16,6 +16,7 @@ mod page;
 mod reader;
 mod recordings;
 mod sounds;
+mod standings;
 mod subjects;
 mod table;
 mod value;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use pbx::cdr::{GroupCall, UserCall};
-use pbx::{AccountId, GroupKind, RecordingId};
+use pbx::{AccountId, GroupKind, RecordingId, Standing};
 use rusqlite::Connection;
 
 use super::calls::USER_CALLS;
-use super::{accounts, connect, groups, outbox, page, recordings, sounds};
+use super::{accounts, connect, groups, outbox, page, recordings, sounds, standings};
 use crate::account::AccountDocument;
 use crate::delivery::{Backlog, DeliveryQuery, DeliveryRecord, Part, Pending};
 use crate::error::StoreError;
@@ -112,6 +112,11 @@ impl Reader {
     /// The newest document of every account.
     pub fn accounts(&self) -> Result<Vec<AccountDocument>, StoreError> {
         self.read(accounts::latest)
+    }
+
+    /// What stands in every account, by account.
+    pub fn standings(&self) -> Result<Vec<(AccountId, Standing)>, StoreError> {
+        self.read(standings::all)
     }
 
     /// All documents of one account, newest first.

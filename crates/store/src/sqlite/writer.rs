@@ -8,7 +8,9 @@ use pbx::{CallId, Event, RecordingId};
 use rusqlite::Connection;
 
 use super::subjects::Subjects;
-use super::{accounts, calls, connect, erase, events, groups, migrate, outbox, recordings, sounds};
+use super::{
+    accounts, calls, connect, erase, events, groups, migrate, outbox, recordings, sounds, standings,
+};
 use crate::account::AccountDocument;
 use crate::batch::{Batch, Durability, Erase};
 use crate::delivery::DeliveryId;
@@ -53,6 +55,7 @@ impl Writer {
         let last = self.last_delivery;
         let given = self.transaction(|connection, subjects| {
             events::insert(connection, &batch.events)?;
+            standings::write(connection, &batch.events)?;
             calls::write(connection, subjects, &batch.rows)?;
             groups::write(connection, subjects, &batch.group_rows)?;
             recordings::write(connection, &batch.recordings)?;
@@ -226,7 +229,7 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: 6,
+                    known: 7,
                     ..
                 }
             ),

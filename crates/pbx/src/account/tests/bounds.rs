@@ -98,7 +98,7 @@ fn a_circle_of_failures_without_a_wait_is_cut() {
 fn a_newer_plan_is_for_newer_calls() {
     let mut desk = Desk::new();
     desk.comes_in(NUMBER);
-    desk.account.apply(plan(|draft| {
+    desk.apply(plan(|draft| {
         draft.users.remove(0);
         draft.flows.clear();
     }));

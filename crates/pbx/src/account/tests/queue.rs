@@ -424,7 +424,7 @@ fn a_newer_plan_keeps_agents_and_places() {
     desk.agent("1010", AgentChange::LogOut);
     desk.agent("1011", AgentChange::Pause);
     desk.joins("first", NUMBER);
-    desk.account.apply(plan(|draft| {
+    desk.apply(plan(|draft| {
         set_up(
             draft,
             &json!({"agents": ["1010", "1012"], "strategy": "longest_idle"}),
@@ -451,7 +451,7 @@ fn who_has_left_the_account_starts_anew() {
     let without = plan(|draft| drop(draft.users.remove(2)));
     let with = Arc::clone(desk.account.plan());
     for applied in [without, with] {
-        desk.account.apply(applied);
+        desk.apply(applied);
     }
     desk.joins("caller", NUMBER);
     assert!(desk.rung().is_empty(), "a user who stayed is still out");

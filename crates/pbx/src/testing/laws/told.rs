@@ -97,6 +97,7 @@ impl Told {
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
             | Fact::Arrived { .. }
+            | Fact::Stands { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Ok(()),
         }

@@ -17,6 +17,7 @@ fn agents_change_by_codes_what_they_do_and_hear_that_it_is_so() {
     let expected = [
         "[internal 1011 to *47]",
         "[1011 calls]",
+        "[agent/1011 stands]",
         "pick up caller",
         "[1011's call answered]",
         "play [Prompt(\"queue-agent-paused\")] to caller Once",
