@@ -350,9 +350,15 @@ impl Account {
             self.effects.push(Effect::Referral { leg, progress });
             return;
         };
+        let mut is_gone = false;
         self.step(call, now, ids, |call, turn| {
-            call.transfer(leg, &number, turn)
+            let life = call.transfer(leg, &number, turn);
+            is_gone = call.core.talking_user(leg).is_none();
+            life
         });
+        if !is_gone {
+            return;
+        }
         self.step(second, now, ids, |call, turn| {
             call.finish(HangupCause::Normal, turn)
         });

@@ -45,6 +45,11 @@ impl Desk {
         self.calls_as(name, Origin::Device { username });
     }
 
+    fn dials_as_user(&mut self, name: &str, device: &str, called: &str) {
+        let username = device.into();
+        self.arrives(name, Origin::Device { username }, called);
+    }
+
     fn keys(&mut self, name: &str, keys: &str) {
         let leg = self.leg(name);
         for digit in keys.chars() {
@@ -325,4 +330,36 @@ fn a_guest_mutes_itself() {
         "[over: normal]",
         "play [Prompt(\"conf-someone-left\")] to one Once",
     ]);
+}
+
+#[test]
+fn whom_a_user_talks_with_is_handed_on_into_the_room_that_it_called() {
+    let mut desk = desk(&json!({"announce": "none"}));
+    desk.dials_as_user("first", "1010-desk", "1011");
+    desk.answers("1011-desk");
+    desk.user("second", "1010-desk");
+    desk.hears_all("second");
+    desk.ladder.clear();
+    let (leg, other) = (desk.leg("first"), desk.leg("second"));
+    let to = crate::input::TransferTo::PeerOf(other);
+    desk.give(Input::Transfer { leg, to });
+    desk.check(&[
+        "tell first of the transfer: Accepted",
+        "part first",
+        "[1010's call ended]",
+        "tell first of the transfer: Done",
+        "hang up first: normal",
+        "1011-desk is in weekly, Heard",
+        "play [ConferenceSize(2)] to 1011-desk Once",
+        "stop playing to second",
+        "second is in no room",
+        "hang up second: normal",
+        "[1010's call ended]",
+        "[over: normal]",
+    ]);
+    desk.hears_all("1011-desk");
+    desk.check(&["play [Music] to 1011-desk Forever"]);
+    desk.hangs_up("1011-desk", HangupCause::Normal);
+    desk.check(&["[1011 ended]", "[over: normal]"]);
+    desk.is_over();
 }

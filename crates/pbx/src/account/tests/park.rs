@@ -248,3 +248,46 @@ fn a_flow_parks_too() {
     desk.passes(20);
     assert!(desk.ladder.contains(&"[1010 rings]".to_owned()));
 }
+
+#[test]
+fn the_lamp_of_a_slot_is_on_while_a_call_waits_there() {
+    let mut desk = talking();
+    desk.give(Input::Watch { name: "701".into() });
+    desk.check(&["701: []"]);
+    desk.sends_to("1010-desk", "701");
+    assert_eq!(desk.ladder.last().unwrap(), "701: [iscalled talking]");
+    desk.dials_as("mary", "1011-desk", "701");
+    assert_eq!(desk.ladder.last().unwrap(), "701: []");
+    desk.sends_to("mary", "702");
+    desk.ladder.clear();
+    desk.give(Input::Watch { name: "702".into() });
+    desk.check(&["702: [iscalled talking]"]);
+    desk.passes(120);
+    assert!(desk.ladder.contains(&"702: []".to_owned()));
+}
+
+#[test]
+fn who_cannot_hand_a_call_on_keeps_both() {
+    let mut desk = talking();
+    desk.legs.insert("first".to_owned(), desk.leg("1010-desk"));
+    desk.legs.remove("1010-desk");
+    desk.dials_as("asking", "1010-desk", "*45");
+    desk.ladder.clear();
+    desk.sends_where("first", "asking");
+    desk.check(&["tell first of the transfer: Refused(Forbidden)"]);
+}
+
+#[test]
+fn who_waits_in_a_slot_for_who_asked_is_nobody_elses() {
+    let mut desk = talking();
+    desk.dials_as("asking", "1011-desk", "*68");
+    desk.ladder.clear();
+    // Mary asked for it, and the call is John's.
+    desk.sends_where("1010-desk", "asking");
+    desk.check(&["tell 1010-desk of the transfer: Refused(Forbidden)"]);
+    desk.sends_to("1010-desk", "*68");
+    assert!(
+        desk.ladder
+            .contains(&"play [ParkedAt(\"702\")] to 1010-desk Once".to_owned())
+    );
+}

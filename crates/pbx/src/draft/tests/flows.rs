@@ -117,6 +117,27 @@ fn numbers_begin_in_one_place() {
 }
 
 #[test]
+fn internal_numbers_are_one_objects_or_users() {
+    let objects = |numbers: Value| {
+        json!({"id": "inside", "objects": [{"id": "in", "kind": "internal_number",
+            "settings": {"numbers": numbers}}]})
+    };
+    let path = "flows[1].objects[0].settings.numbers";
+    let check = |numbers: Value, place: &str, rule: &str| {
+        check_error(
+            "/flows/-",
+            objects(numbers),
+            &format!("{path}{place}"),
+            rule,
+        );
+    };
+    check(json!(["800", "1010"]), "[1]", "John Smith");
+    check(json!(["800", "800"]), "[1]", "used at");
+    check(json!(["*80"]), "", "internal numbers in quotes");
+    check(json!([]), "", "internal numbers in quotes");
+}
+
+#[test]
 fn what_cannot_be_reached_is_told() {
     check(
         &[("/flows/0/objects/0/exits", json!({"next": "bye"}))],
