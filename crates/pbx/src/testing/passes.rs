@@ -8,7 +8,7 @@ use clock::Time;
 
 use serde_json::json;
 
-use super::walk::{Taped, walk_on_tape};
+use super::walk::{Course, Taped, walk_on_tape};
 use crate::account::Account;
 use crate::draft::{Draft, Flow, Object};
 use crate::effect::Effect;
@@ -28,7 +28,12 @@ pub fn compare_with_webhooks(
     spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
 ) -> Result<u64, String> {
     let mut tape = Vec::new();
-    walk_on_tape(seed, steps, &mut |effects| effects, &mut tape)?;
+    let course = Course {
+        seed,
+        steps,
+        kinds: |_| true,
+    };
+    walk_on_tape(course, &mut |effects| effects, &mut tape)?;
     let mut pair: Option<Pair> = None;
     for told in tape {
         match (told, &mut pair) {

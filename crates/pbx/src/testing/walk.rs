@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::Time;
 
-use super::document::random_draft;
+use super::document::random_draft_of;
 use super::lamps::Lamps;
 use super::laws::Laws;
 use super::queues::Queues;
@@ -19,6 +19,7 @@ use crate::event::HangupCause;
 use crate::floor::AgentChange;
 use crate::ids::{AccountId, CallId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin, TransferTo};
+use crate::objects::Kind;
 use crate::origination::Origination;
 use crate::plan::Plan;
 use crate::question::{QuestionId, Told};
@@ -56,7 +57,21 @@ pub fn walk(
     steps: u32,
     spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
 ) -> Result<Walked, String> {
-    walk_on_tape(seed, steps, spoil, &mut Vec::new())
+    let course = Course {
+        seed,
+        steps,
+        kinds: |_| true,
+    };
+    walk_on_tape(course, spoil, &mut Vec::new())
+}
+
+/// Where a walk goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    pub(super) seed: u64,
+    pub(super) steps: u32,
+    /// The kinds of object that its flows have.
+    pub(super) kinds: fn(&Kind) -> bool,
 }
 
 /// What an account was told in a walk.
@@ -70,15 +85,15 @@ pub(super) enum Taped {
 
 /// Walks, and writes down what the account was told.
 pub(super) fn walk_on_tape(
-    seed: u64,
-    steps: u32,
+    course: Course,
     spoil: &mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
     tape: &mut Vec<Taped>,
 ) -> Result<Walked, String> {
+    let Course { seed, steps, kinds } = course;
     let mut random = Random::new(seed);
     let mut queues = Queues::default();
     let ids = Ids::new(CallIds::new(0, START), LegId(1));
-    let plan = random_plan((&mut random, 0), (START, &ids), tape, &mut queues)?;
+    let plan = random_plan((&mut random, 0, kinds), (START, &ids), tape, &mut queues)?;
     let mut standings = Standings::default();
     standings.plan(&plan);
     let mut walker = Walker {
@@ -95,6 +110,7 @@ pub(super) fn walk_on_tape(
         questions: Vec::new(),
         walked: Walked::default(),
         random,
+        kinds,
         spoil,
     };
     for step in 0..steps {
@@ -108,12 +124,12 @@ pub(super) fn walk_on_tape(
 }
 
 fn random_plan(
-    (random, version): (&mut Random, u64),
+    (random, version, kinds): (&mut Random, u64, fn(&Kind) -> bool),
     (now, ids): (Time, &Ids),
     tape: &mut Vec<Taped>,
     queues: &mut Queues,
 ) -> Result<Arc<Plan>, String> {
-    let draft = random_draft(random);
+    let draft = random_draft_of(kinds, random);
     let plan = draft.compile(AccountId(1), version);
     queues.plan(&draft);
     tape.push(Taped::Draft(Box::new(draft), version, now, ids.clone()));
@@ -135,6 +151,7 @@ struct Walker<'a> {
     /// The newest questions, answered or not.
     questions: Vec<(CallId, QuestionId)>,
     walked: Walked,
+    kinds: fn(&Kind) -> bool,
     spoil: &'a mut dyn FnMut(Vec<Effect>) -> Vec<Effect>,
     tape: &'a mut Vec<Taped>,
 }
@@ -162,7 +179,7 @@ impl Walker<'_> {
 
     fn apply(&mut self, version: u64) -> Result<(), String> {
         self.plan = random_plan(
-            (&mut self.random, version),
+            (&mut self.random, version, self.kinds),
             (self.now, &self.ids),
             self.tape,
             &mut self.queues,
