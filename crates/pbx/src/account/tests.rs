@@ -316,6 +316,7 @@ mod click_to_call;
 mod conference;
 mod directory;
 mod external_number;
+mod forwards;
 mod http_route;
 mod menus;
 mod outbound;

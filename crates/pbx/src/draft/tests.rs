@@ -477,3 +477,40 @@ fn random_drafts_compile() {
         random_draft(&mut random).compile(AccountId(1), 1).unwrap();
     }
 }
+
+#[test]
+fn codes_are_the_accounts_own_choice() {
+    for (codes, path, part) in [
+        (json!({"pause": "47"}), "pause", "never an internal number"),
+        (json!({"pause": "*45*45*"}), "pause", "up to 5 of the keys"),
+        (json!({"puase": "*47"}), "puase", "`pause` may be meant"),
+        (
+            json!({"log_in": "*11", "log_out": "*11"}),
+            "log_out",
+            "cannot be told from",
+        ),
+        (
+            json!({"forward_busy": "*5", "pause": "*51"}),
+            "pause",
+            "cannot be told from",
+        ),
+    ] {
+        check_error(
+            "/feature_codes",
+            codes,
+            &format!("feature_codes.{path}"),
+            part,
+        );
+    }
+    let usual = json!({"pause": "*45"});
+    check_warning("/feature_codes", usual, "feature_codes", "has none now");
+    for off in [json!("off"), json!(false)] {
+        let mut document = document();
+        let codes = json!({"pause": "*45", "log_in": off});
+        put(&mut document, "/feature_codes", codes);
+        let codes = compile(document).unwrap().codes;
+        let named = |dialled| codes.dialled(dialled).map(|(code, _)| code.name);
+        assert_eq!(named("*45"), Some("pause"));
+        assert_eq!(named("*47"), None, "it has another code");
+    }
+}

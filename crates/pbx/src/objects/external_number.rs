@@ -55,9 +55,10 @@ enum CallerIdPolicy {
     Account,
 }
 
+/// What takes a call to the outside, as the document says it.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum AcceptSetting {
+pub(super) enum AcceptSetting {
     #[default]
     AtOnce,
     ByKey,
@@ -149,10 +150,7 @@ impl Object for ExternalNumber {
         Some(Self {
             number: number?,
             shows: shows?,
-            accept: match settings.accept {
-                AcceptSetting::AtOnce => Accept::AtOnce,
-                AcceptSetting::ByKey => Accept::ByKey,
-            },
+            accept: settings.accept.into(),
             ring_time: settings
                 .ring_seconds
                 .map_or(RING_TIME, |seconds| Duration::from_secs(seconds.into())),
@@ -161,6 +159,15 @@ impl Object for ExternalNumber {
 
     fn handle(&self, state: &mut OneParty, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
         state.handle(moment, cx, |cx| self.ring(cx), exit_for)
+    }
+}
+
+impl From<AcceptSetting> for Accept {
+    fn from(setting: AcceptSetting) -> Self {
+        match setting {
+            AcceptSetting::AtOnce => Self::AtOnce,
+            AcceptSetting::ByKey => Self::ByKey,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clock::Time;
 use serde::Deserialize;
 
+use super::external_number::AcceptSetting;
 use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
 use crate::attempt::{Accept, AttemptId, Party, Via};
 use crate::core::Destination;
@@ -36,6 +37,8 @@ pub(crate) struct RingGroup {
 struct Member {
     whom: Whom,
     delay: Duration,
+    /// What takes the call of a number outside.
+    accept: Accept,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +70,8 @@ struct MemberSettings {
     number: Option<String>,
     #[serde(default)]
     delay_seconds: u32,
+    #[serde(default)]
+    accept: Option<AcceptSetting>,
 }
 
 /// Who rings when.
@@ -131,7 +136,8 @@ impl Object for RingGroup {
                 name: "members",
                 title: "Members",
                 help: "users, or numbers outside, each with a delay before it rings when all \
-                       ring at once",
+                       ring at once; `accept: by_key` asks a number outside for a key, so that no \
+                       mailbox takes the call",
                 shape: Shape::Members,
                 need: Need::Required,
             },
@@ -337,7 +343,7 @@ impl RingGroup {
             Whom::Outside(number) => cx.ring(Party::Outside {
                 number: Destination::Number(*number),
                 present: cx.presented_number(),
-                accept: Accept::AtOnce,
+                accept: member.accept,
             }),
         }
     }
@@ -370,9 +376,15 @@ impl MemberSettings {
             compiler.fault(&format!("{setting}.delay_seconds"), rule);
             return None;
         }
+        if self.accept.is_some() && matches!(whom, Whom::User(..)) {
+            let rule = "is for members outside: a user's phone has no mailbox that could answer";
+            compiler.fault(&format!("{setting}.accept"), rule);
+            return None;
+        }
         Some(Member {
             whom,
             delay: Duration::from_secs(self.delay_seconds.into()),
+            accept: self.accept.unwrap_or_default().into(),
         })
     }
 }

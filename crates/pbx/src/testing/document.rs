@@ -201,7 +201,8 @@ fn members(users: u32, random: &mut Random) -> Value {
         .map(|user| json!({"user": format!("10{user:02}"), "delay_seconds": random.between(0, 9)}))
         .collect();
     if random.percent(30) {
-        members.push(json!({"number": "+61400000001"}));
+        let accept = random.pick(&["at_once", "by_key"]);
+        members.push(json!({"number": "+61400000001", "accept": accept}));
     }
     members.into()
 }

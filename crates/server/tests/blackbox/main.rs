@@ -30,6 +30,7 @@ mod registration;
 mod replay;
 mod ring_group;
 mod sounds;
+mod standing;
 mod streams;
 mod transfer;
 mod waiting;

@@ -123,3 +123,39 @@ fn an_override_is_taken_whatever_the_time_is() {
         );
     }
 }
+
+#[test]
+fn a_switch_goes_before_the_clock_until_it_is_left_to_it() {
+    let mut settings = office_hours();
+    settings["switch"] = json!("7");
+    settings["override"] = json!("open");
+    let mut desk = Desk::with(|draft| {
+        let objects = json!([
+            {"id": "in", "kind": "inbound_number", "settings": {"numbers": ["+61298765432"]},
+             "exits": {"next": "when"}},
+            {"id": "when", "kind": "time_conditions", "settings": settings,
+             "exits": {"open": "john", "holiday": "mary", "no_match": "closed"}},
+            {"id": "john", "kind": "user", "settings": {"user": "1010"}},
+            {"id": "mary", "kind": "user", "settings": {"user": "1011"}},
+            {"id": "closed", "kind": "hangup", "settings": {"cause": "declined"}}
+        ]);
+        draft.flows[0].objects = serde_json::from_value(objects).unwrap();
+    });
+    for (code, words, went) in [
+        ("*268", "error-not-in-service", "[1010 rings]"),
+        ("*267", "feature-day-on", "[1011 rings]"),
+        ("*277", "feature-night-on", "hang up caller: declined"),
+        ("*287", "feature-time-by-clock", "[1010 rings]"),
+    ] {
+        desk.ladder.clear();
+        desk.dials("1011-desk", code);
+        let said = desk.ladder.iter().any(|line| line.contains(words));
+        assert!(said, "{code}: {:?}", desk.ladder);
+        desk.has_heard_it();
+        desk.ladder.clear();
+        desk.comes_in(NUMBER);
+        assert_eq!(desk.ladder[1], went, "{code}");
+        desk.hangs_up("caller", HangupCause::GaveUp);
+    }
+    desk.is_over();
+}
