@@ -79,14 +79,16 @@ impl Plan {
             .user_by_number(asked.user.trim())
             .ok_or(Unplaced::UnknownUser)?;
         let number = asked.number.trim();
-        let dialled = match self.user_by_number(number) {
-            Some(_) => number.to_owned(),
+        let is_inside =
+            self.user_by_number(number).is_some() || self.flow_nodes.contains_key(number);
+        let dialled = if is_inside {
+            number.to_owned()
+        } else {
             // Programs write international numbers, whatever the same digits mean on a phone.
-            None => self
-                .numbering
+            self.numbering
                 .carried(number, NumberFormat::E164)
                 .map(|number| format!("+{number}"))
-                .ok_or(Unplaced::NotDiallable)?,
+                .ok_or(Unplaced::NotDiallable)?
         };
         let route = route_of_user(self, &dialled);
         if route.start == Err(HangupCause::Forbidden) {

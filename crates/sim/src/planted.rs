@@ -53,13 +53,15 @@ pub enum Planted {
     NoAck,
     /// Nothing is played to who was picked up for it.
     NothingPlayed,
+    /// Who comes into a conference is not mixed.
+    NotMixed,
     /// Agents who did not answer are not left alone for as long as their queue says.
     ShortRests,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AttemptNeverEnds,
         Self::CallEndsTwice,
         Self::CallNeverEnds,
@@ -79,6 +81,7 @@ impl Planted {
         Self::RepeatedInviteIsNew,
         Self::NoAck,
         Self::NothingPlayed,
+        Self::NotMixed,
         Self::ShortRests,
     ];
 
@@ -233,7 +236,8 @@ fn spoilt_event(bug: Planted, mut event: Event) -> Vec<Effect> {
 
 fn spoilt_command(bug: Planted, command: Command, live: &[PathId]) -> Option<Command> {
     match (bug, command) {
-        (Planted::PathKept, Command::Release { .. }) => None,
+        (Planted::PathKept, Command::Release { .. })
+        | (Planted::NotMixed, Command::Join { .. }) => None,
         (Planted::HoldForgotten, Command::Remote { remote, .. })
             if remote.direction != media::Direction::SendRecv =>
         {

@@ -167,7 +167,10 @@ impl Shell {
             }
             Command::Join { path, room, .. } => self.join(now, *path, *room),
             Command::Leave { path } => {
-                self.in_use(*path, "leaves a room")?.room = None;
+                let left = self.in_use(*path, "leaves a room")?.room.take();
+                Broken::unless(left.is_some(), || {
+                    format!("{path:?} leaves a room and is in none")
+                })?;
                 Ok(News::new())
             }
             Command::Record {

@@ -363,3 +363,31 @@ fn whom_a_user_talks_with_is_handed_on_into_the_room_that_it_called() {
     desk.check(&["[1011 ended]", "[over: normal]"]);
     desk.is_over();
 }
+
+#[test]
+fn a_program_calls_a_room_by_its_internal_number() {
+    let mut desk = Desk::with(|draft| {
+        draft.flows[0].objects = serde_json::from_value(json!([
+            {"id": "in", "kind": "internal_number", "settings": {"numbers": ["800"]},
+             "exits": {"next": "room"}},
+            {"id": "room", "kind": "conference", "settings": {"room": "weekly"}}
+        ]))
+        .unwrap();
+        draft.users[0].caller_id = None;
+    });
+    desk.give(Input::Originate(crate::origination::Origination {
+        user: "1011".to_owned(),
+        number: "800".to_owned(),
+        caller_id: None,
+    }));
+    desk.answers("1011-desk");
+    desk.check(&[
+        "begun",
+        "[internal 1011 to 800]",
+        "[1011 calls]",
+        "dial 1011-desk as 800",
+        "[1011's call answered]",
+        "1011-desk is in weekly, Heard",
+        "play [ConferenceSize(1)] to 1011-desk Once",
+    ]);
+}
