@@ -181,6 +181,8 @@ pub enum Effect {
     },
     /// Ask an address for a call; ends in one [`Input::Told`].
     Ask(Box<pbx::Question>),
+    /// Ask a mailbox for a call; ends in one [`Input::Told`].
+    AskMailbox(Box<pbx::MailboxQuestion>),
     /// The account's calls were lost by a fault of ours: whoever keeps the record closes them.
     CloseCalls {
         /// Whose.
@@ -554,6 +556,7 @@ impl Engine {
             pbx::Effect::Emit(event) => self.effects.push(Effect::Emit(event)),
             pbx::Effect::Ask(question) => self.effects.push(Effect::Ask(question)),
             pbx::Effect::Watched { name, lines } => self.lamp_changed(now, account, name, lines),
+            pbx::Effect::AskMailbox(question) => self.effects.push(Effect::AskMailbox(question)),
             pbx::Effect::Originated { outcome } => {
                 self.effects.push(Effect::Originated { outcome });
             }

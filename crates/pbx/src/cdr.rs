@@ -235,21 +235,12 @@ impl Fold {
             // Media may be closed after the call has ended: it must not open it again. What stands is no
             // part of a call.
             Fact::LegClosed { .. } | Fact::Stands { .. } => Vec::new(),
-            Fact::RecordingFinished { finished } => {
-                let news = RecordingNews::Finished(finished.clone());
-                vec![Change::Recording(recording::ended(
-                    finished.recording,
-                    news,
-                    event,
-                ))]
-            }
-            Fact::RecordingClosed { recording, .. } => {
-                let news = RecordingNews::Closed;
-                vec![Change::Recording(recording::ended(*recording, news, event))]
-            }
-            Fact::RecordingDiscarded { recording, why } => {
-                let news = RecordingNews::Discarded(*why);
-                vec![Change::Recording(recording::ended(*recording, news, event))]
+            Fact::RecordingFinished { .. }
+            | Fact::RecordingClosed { .. }
+            | Fact::RecordingDiscarded { .. }
+            | Fact::MessageMoved { .. } => {
+                let change = recording::ended(event);
+                change.into_iter().map(Change::Recording).collect()
             }
             Fact::CallerShown { .. }
             | Fact::UserRinging { .. }
@@ -361,6 +352,7 @@ impl OpenCall {
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
             | Fact::Stands { .. }
+            | Fact::MessageMoved { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Vec::new(),
         }
@@ -513,6 +505,7 @@ fn step_of(fact: &Fact) -> Option<(Side, &UserRef, StoryStep)> {
         | Fact::RecordingFinished { .. }
         | Fact::RecordingDiscarded { .. }
         | Fact::Stands { .. }
+        | Fact::MessageMoved { .. }
         | Fact::LegClosed { .. }
         | Fact::Ended { .. } => None,
     }

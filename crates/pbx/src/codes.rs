@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::floor::AgentChange;
+use crate::objects::Whose;
 use crate::standing::{Forced, Switch, When};
 
 /// Characters of the longest code.
@@ -47,6 +48,8 @@ pub enum Feature {
     Time(Option<Forced>),
     /// Switches the recording of a conversation on and off.
     Record,
+    /// Opens a mailbox.
+    Mailbox(Whose),
 }
 
 /// What may follow a code.
@@ -204,6 +207,22 @@ pub const CODES: &[Code] = &[
         after: After::Nothing,
         place: Place::Dialled,
         help: "Park a call: hand it on to this code, and you hear the slot it waits in",
+    },
+    Code {
+        feature: Feature::Mailbox(Whose::Own),
+        name: "mailbox",
+        usual: "*97",
+        after: After::Nothing,
+        place: Place::Dialled,
+        help: "Your mailbox: hear messages, record greetings",
+    },
+    Code {
+        feature: Feature::Mailbox(Whose::Any),
+        name: "any_mailbox",
+        usual: "*98",
+        after: After::Number,
+        place: Place::Dialled,
+        help: "A mailbox from another phone",
     },
 ];
 

@@ -21,6 +21,7 @@ use crate::event::{Component, Fact, HangupCause, UserRef};
 use crate::floor::{Floor, News, Offer};
 use crate::ids::CallId;
 use crate::input::Failure;
+use crate::mailbox::{MailboxAsk, Message};
 use crate::number::E164;
 use crate::plan::{NodeExit, UserIndex};
 use crate::question::Told;
@@ -158,7 +159,12 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         self.core.ask(asks, patience, self.turn);
     }
 
-    /// What the address said, once.
+    /// Asks a mailbox, alike.
+    pub(crate) fn ask_mailbox(&mut self, mailbox: Arc<str>, asks: MailboxAsk) {
+        self.core.ask_mailbox(mailbox, asks, self.turn);
+    }
+
+    /// What was answered, once.
     pub(crate) fn take_told(&mut self) -> Option<Told> {
         self.core.take_told()
     }
@@ -176,6 +182,16 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         limits: RecordLimits,
     ) -> Option<RecordingId> {
         self.core.record_message(purpose, limits, self.turn)
+    }
+
+    /// Has a message lie in another user's mailbox too. `None`: this call can have no more recordings.
+    pub(crate) fn copy_message(&mut self, message: &Message, to: UserRef) -> Option<RecordingId> {
+        self.core.copy_message(message, to, self.turn)
+    }
+
+    /// Whether the user's mailbox takes no more messages.
+    pub(crate) fn is_mailbox_full(&self, user: &str) -> bool {
+        self.turn.floor.mailbox(user).all() >= self.core.plan.voicemail.max_messages
     }
 
     /// Ends what the caller says; `Moment::Recorded` follows.
@@ -276,6 +292,12 @@ impl<'a, 'turn> Cx<'a, 'turn> {
     /// What somebody has decided for that time switch.
     pub(crate) fn forced(&self, switch: &str) -> Option<Forced> {
         self.turn.floor.standings().forced(switch)
+    }
+
+    /// The user with that internal number, by name.
+    pub(crate) fn user_by_number(&self, number: &str) -> Option<UserRef> {
+        let found = self.core.plan.user_by_number(number);
+        found.map(|(_, user)| user.who.clone())
     }
 
     /// What the caller dialled, or was handed on to.

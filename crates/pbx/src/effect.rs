@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, HangupCause};
 use crate::ids::{CallId, LegId};
+use crate::mailbox::MailboxQuestion;
 use crate::origination::Unplaced;
 use crate::question::Question;
 use crate::recording::{RecordLimits, RecordingId, Voice};
@@ -143,6 +144,8 @@ pub enum Effect {
     },
     /// Ask an address; ends in one `Input::Told`.
     Ask(Box<Question>),
+    /// Ask a mailbox; ends in one `Input::Told`.
+    AskMailbox(Box<MailboxQuestion>),
     /// Remember this.
     Emit(Event),
     /// How a watched name is from now on: all its parts in calls, none when it is idle.

@@ -8,6 +8,7 @@ use clock::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, CallId, LegId};
+use crate::mailbox::MessageState;
 use crate::recording::{Discarded, Finished, Purpose, RecordEnd, RecordingId};
 use crate::standing::Standing;
 use crate::trigger::Trigger;
@@ -142,6 +143,15 @@ pub enum Fact {
         /// What.
         standing: Standing,
     },
+    /// A message, or another recording that is kept, stands elsewhere now. May follow `Ended`.
+    MessageMoved {
+        /// Which.
+        recording: RecordingId,
+        /// The internal number of whose mailbox it lies in.
+        mailbox: Arc<str>,
+        /// Where it stands.
+        to: MessageState,
+    },
     /// The media of one leg were closed. Comes from the engine and may follow `Ended`.
     LegClosed {
         /// The leg.
@@ -169,7 +179,7 @@ impl Fact {
             Self::OutboundAnswered { .. } => Some(Trigger::UserOutboundAnswered),
             Self::OutboundEnded { .. } => Some(Trigger::UserOutboundCompleted),
             Self::GroupLeft { group } => Some(group.kind.trigger()),
-            Self::RecordingFinished { finished } => Some(finished.purpose.trigger()),
+            Self::RecordingFinished { finished } => finished.purpose.trigger(),
             Self::Arrived { .. }
             | Self::CallerShown { .. }
             | Self::GroupEntered { .. }
@@ -179,6 +189,7 @@ impl Fact {
             | Self::RecordingClosed { .. }
             | Self::RecordingDiscarded { .. }
             | Self::Stands { .. }
+            | Self::MessageMoved { .. }
             | Self::LegClosed { .. }
             | Self::Ended { .. } => None,
         }

@@ -51,12 +51,16 @@ pub use event::{
 pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView, RoomView};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin, TransferTo};
-pub use mailbox::MailboxCounts;
+pub use mailbox::{
+    AskedBy, Greeting, MAX_MESSAGES, MailboxAsk, MailboxCounts, MailboxQuestion, MailboxTold,
+    Message, MessageState, PIN_DIGITS, pin_hash,
+};
 pub use network::Network;
 pub use origination::{Origination, Placeable, Unplaced};
 pub use plan::{
     ApiKey, CallerIds, Device, DeviceIndex, Endpoint, Ha1, InboundFrom, Lamps, Limits,
-    NumberFormat, Parking, Plan, Register, Transport, Trunk, TrunkIndex, User, UserIndex,
+    NumberFormat, OwnPhone, Parking, Plan, Register, Transport, Trunk, TrunkIndex, User, UserIndex,
+    VoicemailRules,
 };
 pub use question::{Question, QuestionId, Told};
 pub use recording::{

@@ -76,6 +76,8 @@ pub struct Plan {
     pub sounds: Vec<(String, Arc<str>)>,
     /// The account's own music on hold.
     pub music: Option<Sound>,
+    /// The rules of its mailboxes.
+    pub voicemail: VoicemailRules,
     /// API keys.
     pub api_keys: Vec<ApiKey>,
     /// Addresses the API may be used from.
@@ -310,6 +312,8 @@ pub struct User {
     pub email: Option<Arc<str>>,
     /// Where messages for the user are mailed.
     pub voicemail_emails: Vec<Arc<str>>,
+    /// What is kept of the PIN of the user's mailbox, unless another one was set by phone.
+    pub pin: Option<[u8; 32]>,
     /// The number shown on outbound calls.
     pub caller_id: Option<E164>,
     /// How long the devices ring when nothing else is said.
@@ -318,6 +322,28 @@ pub struct User {
     pub record: Record,
     /// The devices; all ring together.
     pub devices: Vec<Device>,
+}
+
+/// What holds for all mailboxes of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VoicemailRules {
+    /// Messages a mailbox takes.
+    pub max_messages: u32,
+    /// Days that messages are kept; `None`: as long as the server keeps recordings.
+    pub keep_days: Option<u32>,
+    /// Whether a phone of the user's own is asked for the PIN too.
+    pub own_phone: OwnPhone,
+}
+
+/// Whether a phone of the user's own opens the mailbox by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnPhone {
+    /// The PIN is asked for all the same, if there is one.
+    #[default]
+    AskPin,
+    /// It does.
+    Opens,
 }
 
 /// Which calls of a user are recorded.

@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::effect::Effect;
 use crate::event::Component;
 use crate::ids::{AccountId, CallId};
+use crate::mailbox::MailboxTold;
 use crate::turn::Turn;
 
 /// Which of a call's questions it is.
@@ -62,6 +63,8 @@ pub enum Told {
         /// How the caller is to be shown.
         caller_name: Option<String>,
     },
+    /// What a mailbox says.
+    Mailbox(MailboxTold),
     /// None in time.
     TimedOut,
     /// None, or one that cannot be read.
@@ -76,17 +79,24 @@ pub(crate) struct Questions {
     told: Option<Told>,
 }
 
+impl Questions {
+    /// Another question is open, and none that was before.
+    pub(crate) fn begin(&mut self) -> QuestionId {
+        self.last = QuestionId(self.last.0.wrapping_add(1));
+        self.open = true;
+        self.told = None;
+        self.last
+    }
+}
+
 impl Core {
     /// Asks, instead of what was asked before.
     pub(crate) fn ask(&mut self, asks: Component, patience: Duration, turn: &mut Turn<'_>) {
-        let questions = &mut self.questions;
-        questions.last = QuestionId(questions.last.0.wrapping_add(1));
-        questions.open = true;
-        questions.told = None;
+        let id = self.questions.begin();
         let question = Question {
             account: turn.account,
             call: self.id,
-            id: self.questions.last,
+            id,
             asks,
             patience,
             caller_id: self.shown_identity().digits(),

@@ -2,6 +2,7 @@
 //! is told to begin, and tells the end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,9 @@ impl Voice {
     }
 }
 
+/// How long the end of a recording may take to be told.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// When a recording ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordLimits {
@@ -77,6 +81,11 @@ impl RecordLimits {
         length_seconds: None,
         silence_seconds: None,
     };
+
+    /// One whose end is not told by then has none.
+    pub(crate) fn longest(self) -> Duration {
+        Duration::from_secs(self.length_seconds.unwrap_or(u32::MAX).into()) + GRACE
+    }
 }
 
 /// Why a recording ended.
@@ -107,6 +116,14 @@ pub enum Purpose {
         mailbox: UserRef,
         /// Where it is mailed to.
         emails: Vec<Arc<str>>,
+        /// The message that was forwarded, whose audio is this one's too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy_of: Option<RecordingId>,
+    },
+    /// What a user says to callers of the mailbox. Nobody is told of it.
+    Greeting {
+        /// Whose mailbox it is.
+        mailbox: UserRef,
     },
     /// The conversation of a call that came in.
     Inbound {
@@ -124,11 +141,20 @@ pub enum Purpose {
 
 impl Purpose {
     /// The webhook trigger of the finished recording.
-    pub const fn trigger(&self) -> Trigger {
+    pub const fn trigger(&self) -> Option<Trigger> {
         match self {
-            Self::Voicemail { .. } => Trigger::Voicemail,
-            Self::Inbound { .. } => Trigger::RecordingInbound,
-            Self::Outbound { .. } => Trigger::RecordingOutbound,
+            Self::Voicemail { .. } => Some(Trigger::Voicemail),
+            Self::Inbound { .. } => Some(Trigger::RecordingInbound),
+            Self::Outbound { .. } => Some(Trigger::RecordingOutbound),
+            Self::Greeting { .. } => None,
+        }
+    }
+
+    /// Whether one person speaks, and nothing is worth keeping when nobody does.
+    pub const fn is_message(&self) -> bool {
+        match self {
+            Self::Voicemail { .. } | Self::Greeting { .. } => true,
+            Self::Inbound { .. } | Self::Outbound { .. } => false,
         }
     }
 
@@ -138,6 +164,7 @@ impl Purpose {
             Self::Voicemail { emails, .. }
             | Self::Inbound { emails }
             | Self::Outbound { emails, .. } => emails,
+            Self::Greeting { .. } => &[],
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::cx::Moment;
 use crate::effect::Effect;
 use crate::event::{Fact, UserRef};
 use crate::ids::LegId;
+use crate::mailbox::Message;
 use crate::plan::{Record, UserIndex};
 use crate::recording::{MAX_PER_CALL, Purpose, RecordEnd, RecordLimits, RecordingId, Voice};
 use crate::sound::{Sound, Times, Tone};
@@ -263,6 +264,29 @@ impl Core {
                 turn.push(Effect::StopRecording { leg, recording });
             }
         }
+    }
+
+    /// Has a message lie in another user's mailbox too: a recording of this call whose audio is there.
+    pub(crate) fn copy_message(
+        &mut self,
+        message: &Message,
+        to: UserRef,
+        turn: &mut Turn<'_>,
+    ) -> Option<RecordingId> {
+        let (_, user) = self.plan.user_by_number(&to.number)?;
+        let purpose = Purpose::Voicemail {
+            emails: user.voicemail_emails.clone(),
+            mailbox: to,
+            copy_of: Some(message.recording),
+        };
+        let recording = self.begin_recording(purpose, turn)?;
+        let closed = Fact::RecordingClosed {
+            recording,
+            seconds: message.seconds,
+            end: RecordEnd::Stopped,
+        };
+        self.emit(closed, turn);
+        Some(recording)
     }
 
     fn begin_recording(&mut self, purpose: Purpose, turn: &mut Turn<'_>) -> Option<RecordingId> {

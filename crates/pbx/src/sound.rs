@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
+use clock::Time;
 use serde::{Deserialize, Serialize};
+
+use crate::mailbox::{Greeting, MailboxCounts};
+use crate::recording::RecordingId;
 
 /// The most sounds of one play; what is over is left out.
 pub const MAX_SOUNDS_PER_PLAY: usize = 32;
@@ -47,6 +51,19 @@ pub enum Sound {
     ParkedAt(String),
     /// How many are in a conference, in a sentence.
     ConferenceSize(u32),
+    /// What a mailbox holds, in a sentence.
+    Mailbox(MailboxCounts),
+    /// A time, as people of the account say it now.
+    Moment(Time),
+    /// What a user says to callers of the mailbox, or what we say instead.
+    Greeting {
+        /// The user's internal number.
+        mailbox: Arc<str>,
+        /// Which greeting.
+        greeting: Greeting,
+    },
+    /// A recording of the account.
+    Recording(RecordingId),
     /// Music on hold.
     Music,
     /// A tone, as the account's country has it.

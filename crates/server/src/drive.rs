@@ -18,6 +18,7 @@ use std::time::Duration;
 use clock::Time;
 use engine::{Engine, Input, Load};
 use rustix::event::{Timespec, epoll};
+use store::MailboxFill;
 
 pub use gauges::Gauges;
 pub use message::{Asked, Message};
@@ -30,6 +31,7 @@ use crate::dns::Dns;
 use crate::hooks::ask::Asker;
 use crate::inbox::{Inbox, Sender};
 use crate::ledger::Ledger;
+use crate::mailboxes::Mailboxes;
 use crate::net::tcp::Streams;
 use crate::net::udp::{Batch, UdpPort};
 use crate::record::Recorder;
@@ -64,6 +66,8 @@ pub struct Parts {
     pub runtime: tokio::runtime::Handle,
     /// The accounts' own sounds.
     pub library: Library,
+    /// Answers what calls ask of mailboxes.
+    pub mailboxes: Mailboxes,
     /// Where inputs are written down, if they are.
     pub recorder: Option<Recorder>,
 }
@@ -154,6 +158,7 @@ impl Loop {
             ledger: parts.ledger,
             dns: parts.dns,
             asker: parts.asker,
+            mailboxes: parts.mailboxes,
             runtime: parts.runtime,
             messages: parts.inbox.sender(),
             recorder: parts.recorder,
@@ -310,6 +315,7 @@ impl Loop {
                     );
                 }
                 Message::Apply(account) => self.core.apply(now, account),
+                Message::Mailbox(fill) => self.core.step(now, filled(fill)),
                 Message::SoundsChanged(account) => self.core.sounds.forget(account),
                 Message::Remove(account) => self.core.step(now, Input::Remove(account)),
                 Message::Originate(asked) => self.core.originate(now, asked),
@@ -383,6 +389,14 @@ impl Loop {
             let dropped = self.udp.iter().map(UdpPort::dropped).sum();
             self.core.gauges.set(&self.core.engine.counts(), dropped);
         }
+    }
+}
+
+fn filled(fill: MailboxFill) -> Input<'static> {
+    Input::Mailbox {
+        account: fill.account,
+        user: fill.number.into(),
+        counts: fill.counts,
     }
 }
 

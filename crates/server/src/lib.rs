@@ -12,6 +12,7 @@ pub mod drive;
 pub mod hooks;
 pub mod inbox;
 pub mod ledger;
+pub mod mailboxes;
 pub mod metrics;
 pub mod nearest;
 pub mod net;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clock::Time;
-use store::Erase;
+use pbx::{AccountId, Event, Fact, MessageState};
+use store::{Erase, Reader};
 
 use crate::clock::Clock;
 use crate::directory::{Directory, Live};
@@ -25,10 +26,17 @@ const DAY: Duration = Duration::from_hours(24);
 pub async fn run(
     settings: Retention,
     (clock, accounts): (Clock, Live),
-    ledger: Ledger,
+    (ledger, reader): (Ledger, Reader),
     folder: PathBuf,
 ) {
     loop {
+        let now = clock.now();
+        for old in old_messages(now, &accounts.current()) {
+            let account = old.0;
+            if let Err(error) = erase_messages((&ledger, &reader), old, now).await {
+                tracing::warn!(%error, account = account.0, "old messages could not be erased");
+            }
+        }
         let old = old(&settings, clock.now(), &accounts.current());
         if let Err(error) = forget_all(&ledger, &folder, old).await {
             let error: &dyn std::error::Error = &error;
@@ -44,6 +52,49 @@ async fn delete_audio(folder: &Path, before: Time) {
     let deleted = tokio::task::spawn_blocking(move || recordings::delete_before(&folder, before));
     if let Ok(Err(error)) = deleted.await {
         tracing::warn!(%error, "the audio of old recordings could not be deleted");
+    }
+}
+
+/// Whose messages are too old now, and which.
+fn old_messages(now: Time, directory: &Directory) -> Vec<(AccountId, Time)> {
+    let plans = directory.plans();
+    plans
+        .filter_map(|plan| {
+            let kept = DAY * plan.voicemail.keep_days?;
+            let before = Time::ZERO + now.since(Time::ZERO).saturating_sub(kept);
+            Some((plan.account, before))
+        })
+        .collect()
+}
+
+/// Erases old messages as if their users had: audio, link and count go with them.
+async fn erase_messages(
+    (ledger, reader): (&Ledger, &Reader),
+    (account, before): (AccountId, Time),
+    now: Time,
+) -> anyhow::Result<()> {
+    loop {
+        let reader = reader.clone();
+        let find = move || reader.old_messages(account, before, STEP);
+        let old = tokio::task::spawn_blocking(find).await??;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let count = old.len();
+        let erased = old.into_iter().map(|(recording, mailbox)| Event {
+            at: now,
+            account,
+            call: recording.call(),
+            fact: Fact::MessageMoved {
+                recording,
+                mailbox: mailbox.into(),
+                to: MessageState::Erased,
+            },
+        });
+        anyhow::ensure!(ledger.push(erased) == 0, "the ledger has no room");
+        ledger.settle().await?;
+        tracing::info!(account = account.0, count, "old messages were erased");
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

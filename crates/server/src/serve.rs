@@ -9,9 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use pbx::RecordingId;
 use serde::{Deserialize, Serialize};
-use store::{Reader, Recording, StoreError, Writer};
+use store::{MailboxFill, Reader, Recording, StoreError, Writer};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -21,13 +20,13 @@ use crate::clock::{self, Clock};
 use crate::control::{self, Door};
 use crate::directory::{Directory, Live};
 use crate::dns::Dns;
-use crate::drive::{Drive, Message};
+use crate::drive::{self, Drive, Message};
 use crate::hooks::deliver;
 use crate::hooks::trust::Trust;
 use crate::ledger::{self, Ledger, Recovered};
 use crate::metrics::Metrics;
 use crate::ready::{Part, Readiness};
-use crate::recordings::{Mailer, link};
+use crate::recordings::{Mailer, Work, link, recordings_folder};
 use crate::settings::Settings;
 use crate::sounds::Library;
 use crate::{api, inbox, observe, recordings, retention};
@@ -85,29 +84,21 @@ pub fn start(settings: &Settings) -> anyhow::Result<Server> {
     };
     let (stop, stopped) = watch::channel(());
     let not_before = recovered.not_before;
-    let (to_close, closed) = mpsc::channel(recordings::CAPACITY);
+    let (studio, work) = mpsc::channel(recordings::CAPACITY);
+    let (messages, inbox) = inbox::channel(drive::INBOX_LIMIT)?;
+    let ours = (studio, messages.clone());
     let (ledger, ledger_thread, delivery) =
-        common.keep(settings, (writer, recovered.fold), to_close, &stopped)?;
+        common.keep(settings, (writer, recovered.fold), ours, &stopped)?;
     let network = Network {
         settings,
         common: &common,
         ledger: &ledger,
     };
-    let (drive, sip_udp, sip_tcp) = network.start(opened, not_before)?;
+    let (drive, sip_udp, sip_tcp) = network.start((messages, inbox), opened, not_before)?;
     observe::drive(&common.metrics, &drive.gauges());
     let (http, api) = common.answer(settings, drive.messages(), stopped.clone())?;
-    let finish = common.finish((settings, http), &ledger, (unfinished, closed), stopped)?;
-    let door = Arc::new(Door {
-        accounts,
-        reader: common.reader.clone(),
-        ledger: ledger.clone(),
-        live: common.live.clone(),
-        drive: drive.messages(),
-        clock: common.clock.clone(),
-        base_url: link::base(&settings.http, http),
-        library: Library::of(&settings.data_dir),
-        turn: tokio::sync::Mutex::new(()),
-    });
+    let finish = common.finish((settings, http), &ledger, (unfinished, work), stopped)?;
+    let door = Arc::new(common.door(settings, (accounts, &ledger), (drive.messages(), http)));
     let visitors = common.open_door(settings, &door)?;
     let follow = common.runtime.spawn(follow_wall_time(common.clock.clone()));
     let forget = common.forget(settings, &ledger);
@@ -201,7 +192,7 @@ impl Common {
         &self,
         settings: &Settings,
         (writer, fold): (Writer, pbx::cdr::Fold),
-        closed: mpsc::Sender<RecordingId>,
+        (studio, drive): (mpsc::Sender<Work>, inbox::Sender<Message>),
         stopped: &watch::Receiver<()>,
     ) -> anyhow::Result<(Ledger, JoinHandle<()>, tokio::task::JoinHandle<()>)> {
         let (to_deliver, inbox) = mpsc::channel(deliver::CAPACITY_MESSAGES);
@@ -212,7 +203,8 @@ impl Common {
             clock: self.clock.clone(),
             accounts: self.live.clone(),
             seal: Arc::clone(&self.seal),
-            closed,
+            studio,
+            mailboxes: Box::new(move |fill| tell_of_mailbox(&drive, fill)),
             deliver: to_deliver.clone(),
             readiness: self.readiness.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -254,7 +246,7 @@ impl Common {
             readiness: self.readiness.clone(),
             metrics: Arc::clone(&self.metrics),
             drive,
-            recordings: recordings_folder(settings),
+            recordings: recordings_folder(&settings.data_dir),
         };
         let router = api::router(parts, &settings.http);
         let serve = api::serve::serve(listener, router, Arc::clone(&self.metrics), stopped);
@@ -266,14 +258,14 @@ impl Common {
         &self,
         (settings, http): (&Settings, SocketAddr),
         ledger: &Ledger,
-        (left, closed): (Vec<Recording>, mpsc::Receiver<RecordingId>),
+        (left, work): (Vec<Recording>, mpsc::Receiver<Work>),
         stopped: watch::Receiver<()>,
     ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
         if settings.http.public_url.is_empty() && http.ip().is_unspecified() {
             tracing::warn!(%http, "links to recordings lead nowhere until http.public_url is set");
         }
         let parts = recordings::Parts {
-            folder: recordings_folder(settings),
+            folder: recordings_folder(&settings.data_dir),
             clock: self.clock.clone(),
             accounts: self.live.clone(),
             reader: self.reader.clone(),
@@ -282,7 +274,7 @@ impl Common {
             metrics: Arc::clone(&self.metrics),
             mailer: Mailer::new(&settings.smtp)?,
         };
-        let finish = recordings::run(parts, left, closed, stopped);
+        let finish = recordings::run(parts, left, work, stopped);
         Ok(self.runtime.spawn(finish))
     }
 
@@ -292,10 +284,30 @@ impl Common {
         let forget = retention::run(
             settings.retention.clone(),
             (clock, live),
-            ledger.clone(),
-            recordings_folder(settings),
+            (ledger.clone(), self.reader.clone()),
+            recordings_folder(&settings.data_dir),
         );
         self.runtime.spawn(forget)
+    }
+
+    /// The one way to accounts.
+    fn door(
+        &self,
+        settings: &Settings,
+        (accounts, ledger): (Accounts, &Ledger),
+        (drive, http): (inbox::Sender<Message>, SocketAddr),
+    ) -> Door {
+        Door {
+            accounts,
+            reader: self.reader.clone(),
+            ledger: ledger.clone(),
+            live: self.live.clone(),
+            drive,
+            clock: self.clock.clone(),
+            base_url: link::base(&settings.http, http),
+            library: Library::of(&settings.data_dir),
+            turn: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// Opens the control socket.
@@ -362,11 +374,6 @@ fn open_writer(database: &Path) -> Result<Writer, StoreError> {
     }
 }
 
-/// Where journals and audio are.
-fn recordings_folder(settings: &Settings) -> PathBuf {
-    settings.data_dir.join("recordings")
-}
-
 async fn follow_wall_time(clock: Clock) {
     loop {
         tokio::time::sleep(clock::FOLLOW_EVERY).await;
@@ -377,6 +384,13 @@ async fn follow_wall_time(clock: Clock) {
                 "the wall clock was set; ours follows slowly, a restart takes it at once"
             );
         }
+    }
+}
+
+/// Lamps and full mailboxes go by it.
+fn tell_of_mailbox(drive: &inbox::Sender<Message>, fill: MailboxFill) {
+    if drive.send(Message::Mailbox(fill)).is_err() {
+        tracing::error!("the drive loop is too far behind to hear of a mailbox");
     }
 }
 

@@ -120,7 +120,8 @@ impl Office {
             | Effect::Referral { .. }
             | Effect::Originated { .. }
             | Effect::Watched { .. }
-            | Effect::Ask(_) => None,
+            | Effect::Ask(_)
+            | Effect::AskMailbox(_) => None,
         });
         let Some(leg) = device else { return };
         self.tell(Input::Ringing { leg });

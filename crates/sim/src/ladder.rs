@@ -283,6 +283,7 @@ fn words_of(fact: &Fact) -> String {
         Fact::RecordingFinished { finished } => {
             format!("recording {} is kept", finished.recording)
         }
+        Fact::MessageMoved { recording, to, .. } => format!("{recording} is {to:?}"),
         Fact::RecordingDiscarded { recording, .. } => format!("nothing is left of {recording}"),
         Fact::CallerShown { caller_id, .. } => {
             format!(

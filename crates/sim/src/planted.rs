@@ -195,6 +195,7 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
         other @ (Effect::Play(_)
         | Effect::Originated { .. }
         | Effect::Ask(_)
+        | Effect::AskMailbox(_)
         | Effect::Resolve { .. }
         | Effect::CloseCalls { .. }) => {
             vec![other]

@@ -13,6 +13,7 @@ mod batch;
 mod counts;
 mod delivery;
 mod error;
+mod mailbox;
 mod query;
 mod recording;
 mod sound;
@@ -25,6 +26,7 @@ pub use delivery::{
     Pending, Place, Tells,
 };
 pub use error::StoreError;
+pub use mailbox::{MailboxFill, MailboxRow, PhonePin};
 pub use query::{CallQuery, MAX_PAGE_ROWS, Order, Page, Position};
 pub use recording::{Recording, RecordingState, RecordingWrite};
 pub use sound::{SoundRow, SoundWrite};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clock::Time;
-use pbx::{AccountId, Discarded, MailOutcome, Purpose, RecordingId};
+use pbx::{AccountId, Discarded, MailOutcome, MessageState, Purpose, RecordingId};
 
 /// What a batch writes about a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub enum RecordingWrite {
         /// What became of its mail.
         mail: MailOutcome,
     },
+    /// It is kept, and stands elsewhere now.
+    Move {
+        /// Which.
+        recording: RecordingId,
+        /// Where it stands.
+        to: MessageState,
+    },
     /// Nothing of it is left.
     Discard {
         /// Which.
@@ -35,7 +42,7 @@ impl RecordingWrite {
     pub(crate) fn is_the_last(&self) -> bool {
         match self {
             Self::Begin(_) | Self::Close(_) => false,
-            Self::Keep { .. } | Self::Discard { .. } => true,
+            Self::Keep { .. } | Self::Discard { .. } | Self::Move { .. } => true,
         }
     }
 }

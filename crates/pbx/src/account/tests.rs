@@ -9,6 +9,7 @@ use crate::effect::Target;
 use crate::event::{Event, Fact};
 use crate::ids::{AccountId, CallIds};
 use crate::input::{Failure, Origin};
+use crate::mailbox::{MailboxAsk, MailboxQuestion};
 use crate::recording::Purpose;
 use crate::sound::PlayId;
 use crate::testing::{Laws, example};
@@ -25,6 +26,7 @@ struct Desk {
     ladder: Vec<String>,
     last_play: PlayId,
     events: Vec<Event>,
+    question: Option<(CallId, crate::question::QuestionId)>,
 }
 
 impl Desk {
@@ -42,6 +44,7 @@ impl Desk {
             ladder: Vec::new(),
             last_play: PlayId::default(),
             events: Vec::new(),
+            question: None,
         }
     }
 
@@ -210,6 +213,10 @@ impl Desk {
             }
             Effect::Watched { name, lines } => shown(name, lines),
             Effect::Ask(question) => format!("ask {}", question.asks.url),
+            Effect::AskMailbox(question) => {
+                self.question = Some((question.call, question.id));
+                knocked(question)
+            }
             Effect::Originated { outcome: Ok(_) } => "begun".to_owned(),
             Effect::Originated { outcome: Err(why) } => format!("not begun: {why:?}"),
         };
@@ -246,6 +253,21 @@ fn shown(name: &str, lines: &[Line]) -> String {
     format!("{name}: {lines:?}").replace('"', "")
 }
 
+fn knocked(question: &MailboxQuestion) -> String {
+    match &question.asks {
+        MailboxAsk::Open { by, pin } => {
+            let pin = pin.as_deref().unwrap_or("no PIN");
+            format!("ask mailbox {} for {by:?}, {pin}", question.mailbox)
+        }
+        MailboxAsk::ChangePin { pin } => format!("change the PIN to {pin}"),
+        MailboxAsk::KeepGreeting {
+            greeting,
+            recording,
+        } => format!("keep {recording} as {greeting:?}"),
+        MailboxAsk::DropGreeting { greeting } => format!("drop {greeting:?}"),
+    }
+}
+
 fn plan(change: impl FnOnce(&mut Draft)) -> Arc<Plan> {
     let mut draft = example();
     change(&mut draft);
@@ -277,17 +299,25 @@ fn said(fact: &Fact) -> String {
         Fact::GroupLeft { group } => format!("[out of {}]", group.name),
         Fact::ComponentPassed { component } => format!("[passes {}]", component.name),
         Fact::RecordingStarted { purpose, .. } => match purpose {
-            Purpose::Voicemail { mailbox, emails } => {
-                format!("[message for {} to {emails:?}]", mailbox.number)
-            }
+            Purpose::Voicemail {
+                mailbox,
+                emails,
+                copy_of: None,
+            } => format!("[message for {} to {emails:?}]", mailbox.number),
+            Purpose::Voicemail {
+                mailbox,
+                copy_of: Some(message),
+                ..
+            } => format!("[{message} for {} too]", mailbox.number),
+            Purpose::Greeting { mailbox } => format!("[greeting of {}]", mailbox.number),
             Purpose::Inbound { emails } => format!("[recording to {emails:?}]"),
             Purpose::Outbound { user, emails } => {
                 format!("[recording of {} to {emails:?}]", user.number)
             }
         },
-        Fact::RecordingClosed { .. }
-        | Fact::RecordingFinished { .. }
-        | Fact::RecordingDiscarded { .. } => {
+        Fact::MessageMoved { recording, to, .. } => format!("[{recording} is {to:?}]"),
+        Fact::RecordingClosed { recording, .. } => format!("[{recording} is closed]"),
+        Fact::RecordingFinished { .. } | Fact::RecordingDiscarded { .. } => {
             unreachable!("others tell these")
         }
         Fact::CallerShown {
@@ -318,6 +348,7 @@ mod directory;
 mod external_number;
 mod forwards;
 mod http_route;
+mod mailbox;
 mod menus;
 mod outbound;
 mod park;

@@ -4,8 +4,9 @@
 use clock::Time;
 
 use super::OpenCall;
-use crate::event::Event;
+use crate::event::{Event, Fact};
 use crate::ids::AccountId;
+use crate::mailbox::MessageState;
 use crate::recording::{Discarded, Finished, Purpose, RecordingId};
 
 /// What an event changes about a recording.
@@ -41,16 +42,43 @@ pub enum RecordingNews {
     Finished(Box<Finished>),
     /// Nothing of it is left.
     Discarded(Discarded),
+    /// It is kept, and stands elsewhere now.
+    Moved(MessageState),
 }
 
-/// What is told at the end of a recording, whose call may be over.
-pub(super) fn ended(recording: RecordingId, news: RecordingNews, event: &Event) -> RecordingChange {
-    RecordingChange {
+/// What is told at the end of a recording and later, when its call may be over.
+pub(super) fn ended(event: &Event) -> Option<RecordingChange> {
+    let (recording, news) = match &event.fact {
+        Fact::RecordingFinished { finished } => {
+            let news = RecordingNews::Finished(finished.clone());
+            (finished.recording, news)
+        }
+        Fact::RecordingClosed { recording, .. } => (*recording, RecordingNews::Closed),
+        Fact::RecordingDiscarded { recording, why } => (*recording, RecordingNews::Discarded(*why)),
+        Fact::MessageMoved { recording, to, .. } => (*recording, RecordingNews::Moved(*to)),
+        Fact::Arrived { .. }
+        | Fact::CallerShown { .. }
+        | Fact::UserRinging { .. }
+        | Fact::UserAnswered { .. }
+        | Fact::UserEnded { .. }
+        | Fact::OutboundStarted { .. }
+        | Fact::OutboundAnswered { .. }
+        | Fact::OutboundEnded { .. }
+        | Fact::GroupEntered { .. }
+        | Fact::GroupAnswered { .. }
+        | Fact::GroupLeft { .. }
+        | Fact::ComponentPassed { .. }
+        | Fact::RecordingStarted { .. }
+        | Fact::LegClosed { .. }
+        | Fact::Stands { .. }
+        | Fact::Ended { .. } => return None,
+    };
+    Some(RecordingChange {
         account: event.account,
         recording,
         at: event.at,
         news,
-    }
+    })
 }
 
 impl OpenCall {

@@ -15,12 +15,18 @@ use super::text::{is_sender, is_word, name_complaint, nearest};
 use crate::codes::{Code, Codes, Feature};
 use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
+use crate::mailbox::MAX_MESSAGES;
 use crate::number::{E164, Numbering};
 use crate::objects::{
-    AnyObject, Door, FeatureCode, Outbound, Park, RingUser, Voicemail, sound_complaint,
+    AnyObject, Door, FeatureCode, Mailbox, Outbound, Park, RingUser, Voicemail, sound_complaint,
 };
-use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Parking, Plan, User, UserIndex};
+use crate::plan::{
+    DeviceIndex, Limits, Node, NodeIndex, Parking, Plan, User, UserIndex, VoicemailRules,
+};
 use crate::sound::Sound;
+
+/// Messages a mailbox takes when nothing else is said.
+const DEFAULT_MAX_MESSAGES: u32 = 100;
 
 /// Who applies a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +95,7 @@ impl Draft {
         let webhooks = compiler.webhooks();
         let (api_keys, allowed_ips) = compiler.api();
         let music = compiler.music();
+        let voicemail = compiler.mailboxes();
         let mut problems = std::mem::take(&mut compiler.problems);
         problems.sort();
         if problems
@@ -117,6 +124,7 @@ impl Draft {
             object_urls: compiler.urls,
             sounds: compiler.sounds,
             music,
+            voicemail,
             api_keys,
             allowed_ips,
             warnings: problems,
@@ -235,6 +243,28 @@ impl<'a> Compiler<'a> {
                 "must be a mail address, such as pbx@acme.example.com, or a name and an address \
                  in angle brackets, such as Acme <pbx@acme.example.com>",
             );
+        }
+    }
+
+    /// The rules of all mailboxes.
+    fn mailboxes(&mut self) -> VoicemailRules {
+        let rules = &self.draft.voicemail;
+        let most = u32::try_from(MAX_MESSAGES).unwrap_or(u32::MAX);
+        let max_messages = rules.max_messages.unwrap_or(DEFAULT_MAX_MESSAGES);
+        if !(1..=most).contains(&max_messages) {
+            self.error("voicemail.max_messages", format!("must be 1 to {most}"));
+        }
+        if rules.keep_days == Some(0) {
+            self.error(
+                "voicemail.keep_days",
+                "is 0, which keeps no message: leave it out to keep them as long as other \
+                 recordings",
+            );
+        }
+        VoicemailRules {
+            max_messages,
+            keep_days: rules.keep_days,
+            own_phone: rules.own_phone,
         }
     }
 
@@ -562,6 +592,10 @@ fn add_code_nodes(
 ) -> BTreeMap<Feature, NodeIndex> {
     let node = |(text, code): (&str, &Code)| {
         let object = match code.feature {
+            Feature::Mailbox(whose) => AnyObject::Mailbox(Mailbox {
+                whose,
+                code: text.into(),
+            }),
             Feature::Park => AnyObject::Park(Park::behind(Door::Code, parking)),
             Feature::Agent(_)
             | Feature::DoNotDisturb(_)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use super::triggers::Triggers;
-use crate::plan::{CallerIds, Lamps, NumberFormat, Record, Transport};
+use crate::plan::{CallerIds, Lamps, NumberFormat, OwnPhone, Record, Transport};
 
 /// An account's draft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Draft {
     /// Codes by the name of their feature, where they are not the usual ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub feature_codes: BTreeMap<String, CodeSetting>,
+    /// The rules of all mailboxes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub voicemail: Mailboxes,
     /// Mails with voicemail and recordings.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mail: Mail,
@@ -156,6 +159,24 @@ pub struct Voicemail {
     /// Where messages are mailed; absent: to the user's own address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emails: Option<Vec<String>>,
+    /// The PIN, or `sha256:` and its hash, until the user sets another one by phone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Secret>,
+}
+
+/// The rules of all mailboxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mailboxes {
+    /// Messages a mailbox takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_messages: Option<u32>,
+    /// How long messages are kept; absent: as long as the server keeps recordings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u32>,
+    /// Whether a phone of the user's own is asked for the PIN too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub own_phone: OwnPhone,
 }
 
 /// What is dialled for a feature: a code, or `off`.

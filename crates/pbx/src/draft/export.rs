@@ -9,6 +9,7 @@ use super::document::{Device, Draft, Ha1, Object};
 use super::secret::Secret;
 use super::triggers::Triggers;
 use crate::hash;
+use crate::mailbox::pin_hash;
 use crate::objects;
 use crate::plan;
 
@@ -27,24 +28,38 @@ pub enum Secrets {
 
 /// Whether a text is a hash that stands for a secret.
 pub(super) fn is_hashed(text: &str) -> bool {
-    text.strip_prefix(HASH_PREFIX)
-        .is_some_and(|hex| hash::unhex::<32>(hex).is_some())
+    unhashed(text).is_some()
+}
+
+/// The hash that stands for a secret, if the text is one.
+pub(super) fn unhashed(text: &str) -> Option<[u8; 32]> {
+    text.strip_prefix(HASH_PREFIX).and_then(hash::unhex)
+}
+
+fn prefixed(hash: &[u8; 32]) -> Secret {
+    format!("{HASH_PREFIX}{}", hash::hex(hash)).into()
 }
 
 fn hashed(secret: &Secret) -> Secret {
     if is_hashed(secret.reveal()) {
         return secret.clone();
     }
-    format!("{HASH_PREFIX}{}", hash::hex(&hash::sha256(secret.reveal()))).into()
+    prefixed(&hash::sha256(secret.reveal()))
 }
 
 impl Draft {
-    /// Makes of every device's password and API key what is kept of them: their hashes. What
+    /// Makes of every device's password, PIN and API key what is kept of them: their hashes. What
     /// must be sent to others (a trunk's password, a webhook's token) stays; seal the document.
     pub fn hash_passwords(&mut self) {
         for user in &mut self.users {
             for device in &mut user.devices {
                 hash_password(device, &self.domain);
+            }
+            let number = &user.number;
+            if let Some(pin) = &mut user.voicemail.pin
+                && !is_hashed(pin.reveal())
+            {
+                *pin = prefixed(&pin_hash(number, pin.reveal()));
             }
         }
         for key in &mut self.api.keys {

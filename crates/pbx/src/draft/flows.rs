@@ -210,7 +210,7 @@ impl Compiler<'_> {
             let Some(kind) = kind else {
                 continue;
             };
-            let exits = kind.exits.iter().filter(|exit| !exit.is_key());
+            let exits = kind.exits.iter().filter(|exit| !exit.is_optional());
             let own = objects::own_exits(kind.fields, &object.settings);
             let exits = exits.map(|exit| exit.name).chain(own);
             let dead: Vec<String> = exits

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::compile::{Compiler, is_digit, not_a_number};
 use super::document;
+use super::export::unhashed;
 use super::text::{MAX_EMAILS, is_email, is_word};
 use crate::event::UserRef;
 use crate::hash;
+use crate::mailbox::{PIN_DIGITS, pin_hash};
 use crate::plan::{Device, Ha1, User};
 
 /// A device that rings shorter cannot be reached by anybody.
@@ -75,6 +77,7 @@ impl Compiler<'_> {
             },
             email: user.email.as_deref().map(Into::into),
             voicemail_emails,
+            pin: self.pin(path, user),
             caller_id: self.caller_id(&format!("{path}.caller_id"), user.caller_id.as_deref()),
             ring_time: Duration::from_secs(ring_seconds.into()),
             record: user.record,
@@ -125,6 +128,25 @@ impl Compiler<'_> {
             self.email(&format!("{path}.voicemail.emails[{index}]"), Some(email));
         }
         emails.iter().map(|email| email.as_str().into()).collect()
+    }
+
+    /// What is kept of the mailbox's PIN.
+    fn pin(&mut self, path: &str, user: &document::User) -> Option<[u8; 32]> {
+        let pin = user.voicemail.pin.as_ref()?.reveal();
+        if let Some(hash) = unhashed(pin) {
+            return Some(hash);
+        }
+        if !PIN_DIGITS.contains(&pin.len()) || !pin.chars().all(is_digit) {
+            self.error(
+                format!("{path}.voicemail.pin"),
+                format!(
+                    "must be {} to {} digits in quotes, such as \"4711\"",
+                    PIN_DIGITS.start(),
+                    PIN_DIGITS.end()
+                ),
+            );
+        }
+        Some(pin_hash(&user.number, pin))
     }
 
     fn user_name_clash(&mut self, path: &str, user: &document::User, seen: &mut Seen) {

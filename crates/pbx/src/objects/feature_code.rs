@@ -138,7 +138,7 @@ impl FeatureCode {
             }
             Feature::Time(forced) => switch_time(number, forced, cx),
             // They have objects of their own.
-            Feature::Park | Feature::Record => said(NOT_A_NUMBER),
+            Feature::Park | Feature::Record | Feature::Mailbox(_) => said(NOT_A_NUMBER),
         }
     }
 }

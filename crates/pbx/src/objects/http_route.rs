@@ -174,7 +174,7 @@ impl HttpRoute {
                 Step::Exit(exit.into())
             }
             Some(Told::TimedOut) => Step::exit("time_out"),
-            Some(Told::Way { .. } | Told::Nothing) | None => Step::exit("error"),
+            Some(Told::Way { .. } | Told::Mailbox(_) | Told::Nothing) | None => Step::exit("error"),
         }
     }
 }

@@ -13,6 +13,7 @@ mod http_route;
 mod inbound_number;
 mod internal_number;
 mod ivr;
+mod mailbox;
 mod one_party;
 mod outbound;
 mod park;
@@ -36,6 +37,8 @@ use crate::event::HangupCause;
 pub(crate) use feature_code::FeatureCode;
 pub use fields::{Field, Need, Shape};
 pub(crate) use fields::{complaints, own_exits, sound_complaint};
+pub(crate) use mailbox::Mailbox;
+pub use mailbox::Whose;
 pub(crate) use outbound::Outbound;
 pub(crate) use park::{Door, MAX_PARK_SECONDS, Park};
 use queue::MAX_AGENTS;
@@ -111,9 +114,10 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// Whether it is a key that callers press, which need not lead anywhere.
-    pub fn is_key(&self) -> bool {
-        self.name.starts_with("key")
+    /// Whether the object knows what to do when it leads nowhere: a key is then invalid, and who calls
+    /// a full mailbox is told so.
+    pub fn is_optional(&self) -> bool {
+        self.name.starts_with("key") || self.name == "mailbox_full"
     }
 }
 
@@ -224,6 +228,7 @@ objects! {
     http_route::HttpRoute,
     outbound::Outbound,
     feature_code::FeatureCode,
+    mailbox::Mailbox,
 }
 
 /// The kinds a document may name.

@@ -1,15 +1,17 @@
-//! Voicemail: plays a greeting and records what the caller says.
+//! Voicemail: plays a greeting and records what the caller says. `*` during the greeting lets the
+//! mailbox's user in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::mailbox::Visit;
 use super::play_audio::LONGEST_PLAY;
 use super::{Exit, Field, Kind, Need, Object, Pace, Palette, Shape};
 use crate::cx::{Cx, Moment, Step};
 use crate::draft::Compiler;
 use crate::event::{HangupCause, UserRef};
+use crate::mailbox::Greeting;
 use crate::recording::{LEAST_MESSAGE_SECONDS, Purpose, RecordEnd, RecordLimits, RecordingId};
 use crate::sound::{PlayId, Sound, Times, Tone};
 
@@ -17,29 +19,23 @@ const DEFAULT_MAX_SECONDS: u32 = 180;
 const DEFAULT_SILENCE_SECONDS: u32 = 8;
 /// How often a caller is let try again whose message was too short.
 const MAX_TRIES: u32 = 3;
-/// A message whose end is not told so long after its greatest length has none.
-const GRACE: Duration = Duration::from_secs(10);
 /// Ends the greeting, and the message.
 const END_KEY: char = '#';
+/// Lets the mailbox's user in.
+const OWNERS_KEY: char = '*';
+/// Words that choose a greeting.
+const UNAVAILABLE: &str = "unavailable";
+const BUSY: &str = "busy";
+const NONE: &str = "none";
 
 /// Takes a message.
 #[derive(Debug)]
 pub(crate) struct Voicemail {
     mailbox: UserRef,
     emails: Vec<Arc<str>>,
-    greeting: Greeting,
+    /// What callers are told before the tone.
+    greeting: Option<Sound>,
     limits: RecordLimits,
-    longest: Duration,
-}
-
-/// What callers are told before the tone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Greeting {
-    #[default]
-    Unavailable,
-    Busy,
-    None,
 }
 
 /// As the document has them.
@@ -48,7 +44,7 @@ enum Greeting {
 pub(crate) struct Settings {
     mailbox: String,
     #[serde(default)]
-    greeting: Greeting,
+    greeting: Option<String>,
     #[serde(default)]
     max_seconds: Option<u32>,
     #[serde(default)]
@@ -67,6 +63,8 @@ pub(crate) enum State {
     Speaking { message: RecordingId, tries: u32 },
     /// It hears that this was all.
     Thanked(PlayId),
+    /// It is the mailbox's user, or says so.
+    Owner(Visit),
 }
 
 impl Object for Voicemail {
@@ -76,7 +74,9 @@ impl Object for Voicemail {
         palette: Palette::Basic,
         help: "Plays a greeting and a tone, and records the caller's message until the caller \
                hangs up, presses #, or says nothing any more. The message is kept in the user's \
-               mailbox and mailed to the user. # cuts the greeting short.",
+               mailbox and mailed to the user. # cuts the greeting short. The user may press * \
+               instead, key in the PIN, and hear the messages. Greetings are the user's own, \
+               recorded by phone or handed in, or ours.",
         fields: &[
             Field {
                 name: "mailbox",
@@ -88,8 +88,9 @@ impl Object for Voicemail {
             Field {
                 name: "greeting",
                 title: "Greeting",
-                help: "what is said before the tone; that the user is not available, when absent",
-                shape: Shape::Choice(&["unavailable", "busy", "none"]),
+                help: "what is said before the tone: the user's greeting for that case, nothing, or \
+                       a sound; that the user is not available, when absent",
+                shape: Shape::Sound(&[UNAVAILABLE, BUSY, NONE]),
                 need: Need::Optional,
             },
             Field {
@@ -123,6 +124,12 @@ impl Object for Voicemail {
                 cause: HangupCause::Normal,
                 pace: Pace::AfterWaiting,
             },
+            Exit {
+                name: "mailbox_full",
+                title: "Mailbox is full",
+                cause: HangupCause::Busy,
+                pace: Pace::AtOnce,
+            },
         ],
     };
 
@@ -133,28 +140,51 @@ impl Object for Voicemail {
         let (mailbox, emails) = compiler.mailbox("mailbox", &settings.mailbox)?;
         let length = settings.max_seconds.unwrap_or(DEFAULT_MAX_SECONDS);
         let silence = settings.silence_seconds.unwrap_or(DEFAULT_SILENCE_SECONDS);
+        let own = |greeting| {
+            let mailbox = mailbox.number.clone();
+            Some(Sound::Greeting { mailbox, greeting })
+        };
+        let greeting = match settings.greeting.as_deref() {
+            None | Some(UNAVAILABLE) => own(Greeting::Unavailable),
+            Some(BUSY) => own(Greeting::Busy),
+            Some(NONE) => None,
+            Some(word) => Some(compiler.sound("greeting", word)),
+        };
         Some(Self {
             mailbox,
             emails,
-            greeting: settings.greeting,
+            greeting,
             limits: RecordLimits {
                 length_seconds: Some(length),
                 silence_seconds: Some(silence),
             },
-            longest: Duration::from_secs(length.into()) + GRACE,
         })
     }
 
     fn handle(&self, state: &mut State, moment: Moment, cx: &mut Cx<'_, '_>) -> Step {
-        match (&*state, moment) {
+        match (&mut *state, moment) {
+            (State::Owner(visit), moment) => visit.handle(moment, cx),
+            (State::Outside, Moment::Entered) if cx.is_mailbox_full(&self.mailbox.number) => {
+                full(state, cx)
+            }
             (State::Outside, Moment::Entered) => {
-                *state = greet(self.greeting.words(), 1, cx);
+                *state = greet(self.greeting.clone(), 1, cx);
                 Step::Stay
             }
-            (State::Greeted { play, tries }, Moment::Played { play: heard }) if *play == heard => {
-                self.record(*tries, state, cx)
+            (State::Greeted { .. }, Moment::Digit(OWNERS_KEY)) => {
+                let mut visit = Visit::default();
+                let step = visit.knock(self.mailbox.clone(), None, cx);
+                *state = State::Owner(visit);
+                step
             }
-            (State::Greeted { tries, .. }, Moment::Woken) => self.record(*tries, state, cx),
+            (State::Greeted { play, tries }, Moment::Played { play: heard }) if *play == heard => {
+                let tries = *tries;
+                self.record(tries, state, cx)
+            }
+            (State::Greeted { tries, .. }, Moment::Woken) => {
+                let tries = *tries;
+                self.record(tries, state, cx)
+            }
             (State::Greeted { tries, .. }, Moment::Digit(END_KEY)) => {
                 *state = greet(None, *tries, cx);
                 Step::Stay
@@ -198,14 +228,10 @@ impl Object for Voicemail {
             ) => Step::Stay,
         }
     }
-}
 
-impl Greeting {
-    fn words(self) -> Option<&'static str> {
-        match self {
-            Self::Unavailable => Some("vm-greeting"),
-            Self::Busy => Some("vm-greeting-busy"),
-            Self::None => None,
+    fn leave(&self, state: State, cx: &mut Cx<'_, '_>) {
+        if let State::Owner(visit) = state {
+            visit.leave(cx);
         }
     }
 }
@@ -213,15 +239,18 @@ impl Greeting {
 impl Voicemail {
     /// The mailbox of a user that the document has not drawn.
     pub(crate) fn of_user(mailbox: UserRef, emails: Vec<Arc<str>>) -> Self {
+        let greeting = Sound::Greeting {
+            mailbox: mailbox.number.clone(),
+            greeting: Greeting::Unavailable,
+        };
         Self {
             mailbox,
             emails,
-            greeting: Greeting::default(),
+            greeting: Some(greeting),
             limits: RecordLimits {
                 length_seconds: Some(DEFAULT_MAX_SECONDS),
                 silence_seconds: Some(DEFAULT_SILENCE_SECONDS),
             },
-            longest: Duration::from_secs(DEFAULT_MAX_SECONDS.into()) + GRACE,
         }
     }
 
@@ -230,18 +259,27 @@ impl Voicemail {
         let purpose = Purpose::Voicemail {
             mailbox: self.mailbox.clone(),
             emails: self.emails.clone(),
+            copy_of: None,
         };
         let Some(message) = cx.record_message(purpose, self.limits) else {
             return Step::exit("next");
         };
-        cx.wake_in(self.longest);
+        cx.wake_in(self.limits.longest());
         *state = State::Speaking { message, tries };
         Step::Stay
     }
 }
 
-fn greet(words: Option<&'static str>, tries: u32, cx: &mut Cx<'_, '_>) -> State {
-    let words = words.map(|words| Sound::Prompt(words.into()));
+/// Who cannot leave a message is told so, unless the flow knows better.
+fn full(state: &mut State, cx: &mut Cx<'_, '_>) -> Step {
+    if cx.leads_on("mailbox_full") {
+        return Step::exit("mailbox_full");
+    }
+    *state = State::Thanked(say("vm-mailbox-full", cx));
+    Step::Stay
+}
+
+fn greet(words: Option<Sound>, tries: u32, cx: &mut Cx<'_, '_>) -> State {
     let sounds = words.into_iter().chain([Sound::Tone(Tone::Beep)]);
     let play = cx.play(sounds.collect(), Times::Once);
     cx.wake_in(LONGEST_PLAY);
@@ -252,7 +290,8 @@ fn greet(words: Option<&'static str>, tries: u32, cx: &mut Cx<'_, '_>) -> State 
 fn after(seconds: u32, end: RecordEnd, tries: u32, cx: &mut Cx<'_, '_>) -> State {
     let is_too_short = end == RecordEnd::Stopped && seconds < LEAST_MESSAGE_SECONDS;
     if is_too_short && tries < MAX_TRIES {
-        return greet(Some("vm-message-short"), tries + 1, cx);
+        let words = Sound::Prompt("vm-message-short".into());
+        return greet(Some(words), tries + 1, cx);
     }
     let words = match end {
         RecordEnd::Failed => "error-problem",
@@ -262,7 +301,11 @@ fn after(seconds: u32, end: RecordEnd, tries: u32, cx: &mut Cx<'_, '_>) -> State
         | RecordEnd::Silence
         | RecordEnd::Size => "vm-message-saved",
     };
+    State::Thanked(say(words, cx))
+}
+
+fn say(words: &'static str, cx: &mut Cx<'_, '_>) -> PlayId {
     let play = cx.play(vec![Sound::Prompt(words.into())], Times::Once);
     cx.wake_in(LONGEST_PLAY);
-    State::Thanked(play)
+    play
 }

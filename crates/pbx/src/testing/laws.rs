@@ -184,6 +184,12 @@ impl Laws {
         }
     }
 
+    fn asks(&self, call: CallId) -> Verdict {
+        law(self.calls.contains_key(&call), || {
+            "only a call that goes on asks".to_owned()
+        })
+    }
+
     fn effect(&mut self, effect: &Effect) -> Verdict {
         match effect {
             Effect::Dial {
@@ -230,9 +236,8 @@ impl Laws {
             ),
             // Of lamps, `Lamps` knows.
             Effect::Watched { .. } => Ok(()),
-            Effect::Ask(question) => law(self.calls.contains_key(&question.call), || {
-                "only a call that goes on asks".to_owned()
-            }),
+            Effect::AskMailbox(question) => self.asks(question.call),
+            Effect::Ask(question) => self.asks(question.call),
             Effect::Originated { outcome } => law(
                 outcome.is_err() || outcome.is_ok_and(|call| !self.is_told(call)),
                 || "a program hears of its call before anybody".to_owned(),

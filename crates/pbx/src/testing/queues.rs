@@ -153,6 +153,7 @@ impl Queues {
             | Fact::RecordingClosed { .. }
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
+            | Fact::MessageMoved { .. }
             | Fact::LegClosed { .. } => {}
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! A random walk: a random account, then anything in any order, sense and nonsense alike.
 
+mod mailbox;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use crate::event::HangupCause;
 use crate::floor::AgentChange;
 use crate::ids::{AccountId, CallId, CallIds, Ids, LegId};
 use crate::input::{Failure, Input, Origin, TransferTo};
+use crate::mailbox::MailboxTold;
 use crate::objects::Kind;
 use crate::origination::Origination;
 use crate::plan::Plan;
@@ -48,6 +51,8 @@ pub struct Walked {
     pub rows: u64,
     /// Hooks.
     pub hooks: u64,
+    /// Messages that were heard or erased by phone.
+    pub messages_moved: u64,
 }
 
 /// Walks `steps` random steps and lets the account come to rest. `Err` is the law it broke.
@@ -107,6 +112,8 @@ pub(super) fn walk_on_tape(
         laws: Laws::new(),
         lamps: Lamps::default(),
         past_legs: Vec::new(),
+        knocked: false,
+        visitor: None,
         questions: Vec::new(),
         walked: Walked::default(),
         random,
@@ -148,6 +155,10 @@ struct Walker<'a> {
     queues: Queues,
     standings: Standings,
     past_legs: Vec<LegId>,
+    /// A mailbox was asked just now: it answers soon, or not at all.
+    knocked: bool,
+    /// Who hears what is in a mailbox, by the play of it: keys are pressed there.
+    visitor: Option<(LegId, PlayId)>,
     /// The newest questions, answered or not.
     questions: Vec<(CallId, QuestionId)>,
     walked: Walked,
@@ -158,6 +169,12 @@ struct Walker<'a> {
 
 impl Walker<'_> {
     fn step(&mut self, step: u32) -> Result<(), String> {
+        if std::mem::take(&mut self.knocked) && self.random.percent(80) {
+            return self.told();
+        }
+        if let Some((leg, play)) = self.visitor.filter(|_| self.random.percent(40)) {
+            return self.visit(leg, play);
+        }
         match self.random.between(0, 99) {
             0..=16 => self.call(),
             17..=19 => self.originate(),
@@ -166,7 +183,8 @@ impl Walker<'_> {
             89..=90 => self.told(),
             91..=92 => self.agent(),
             93 => self.watch(),
-            94..=95 => self.give(Input::Wake),
+            94 => self.mailbox(),
+            95 => self.give(Input::Wake),
             96..=98 => {
                 let version = u64::from(step) + 1;
                 self.apply(version)
@@ -438,7 +456,8 @@ impl Walker<'_> {
     }
 
     fn told(&mut self) -> Result<(), String> {
-        let Some((call, question)) = self.random.pick(&self.questions).copied() else {
+        let newest = self.questions.last().filter(|_| self.random.percent(70));
+        let Some((call, question)) = newest.or(self.random.pick(&self.questions)).copied() else {
             return Ok(());
         };
         let way = |exit: &str| Told::Way {
@@ -451,6 +470,12 @@ impl Walker<'_> {
             way("elsewhere"),
             Told::Nothing,
             Told::TimedOut,
+            Told::Mailbox(MailboxTold::Opened(self.messages())),
+            Told::Mailbox(MailboxTold::Opened(self.messages())),
+            Told::Mailbox(MailboxTold::PinNeeded),
+            Told::Mailbox(MailboxTold::PinWrong),
+            Told::Mailbox(MailboxTold::Locked),
+            Told::Mailbox(MailboxTold::Done),
         ];
         let told = self.random.pick(&answers).cloned();
         self.give(Input::Told {
@@ -464,7 +489,9 @@ impl Walker<'_> {
         for effect in effects {
             if let Effect::HangUp { leg, .. } = effect {
                 self.past_legs.push(*leg);
+                self.visitor.take_if(|(visitor, _)| visitor == leg);
             }
+            self.remember_visit(effect);
             if let Effect::Ask(question) = effect {
                 self.questions.push((question.call, question.id));
             }
@@ -506,12 +533,14 @@ mod tests {
 
     #[test]
     fn random_walks_keep_every_law() {
-        let mut rows = 0;
+        let (mut rows, mut messages) = (0, 0);
         for seed in 0..SEEDS {
             let walked = walk(seed, STEPS, &mut |effects| effects).unwrap();
             rows += walked.rows;
+            messages += walked.messages_moved;
         }
         assert!(rows > SEEDS, "walks that lead nowhere prove nothing");
+        assert!(messages > 0, "nobody came to a message");
     }
 
     #[test]

@@ -81,7 +81,8 @@ impl World {
             accounts: accounts.clone(),
             seal: Arc::clone(&seal),
             deliver,
-            closed: mpsc::channel(1).0,
+            studio: mpsc::channel(1).0,
+            mailboxes: Box::new(|_| {}),
             readiness: Readiness::default(),
             metrics: Arc::clone(&metrics),
         })?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Time;
 use engine::{Effect, Engine, Input, Load};
-use pbx::{Question, Unplaced};
+use pbx::{MailboxQuestion, Question, Unplaced};
 use sip::Transmit;
 
 use super::held::Held;
@@ -18,6 +18,7 @@ use crate::dns::Dns;
 use crate::hooks::ask::Asker;
 use crate::inbox::Sender;
 use crate::ledger::Ledger;
+use crate::mailboxes::Mailboxes;
 use crate::net::tcp::Streams;
 use crate::record::Recorder;
 use crate::rtp::Rtp;
@@ -33,6 +34,7 @@ pub(super) struct Core {
     pub(super) ledger: Ledger,
     pub(super) dns: Dns,
     pub(super) asker: Asker,
+    pub(super) mailboxes: Mailboxes,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) messages: Sender<Message>,
     pub(super) recorder: Option<Recorder>,
@@ -84,7 +86,11 @@ impl Core {
                 }
             }
             Effect::Media(command) => self.commands.push(command),
-            Effect::Play(play) => self.commands.push(self.sounds.command(&play, &self.engine)),
+            Effect::Play(play) => {
+                let now = self.clock.now();
+                self.commands
+                    .push(self.sounds.command(&play, &self.engine, now));
+            }
             Effect::Emit(event) => self.events.push(event),
             // It is the answer to `originate`, which has seen it.
             Effect::Originated { .. } => {}
@@ -97,6 +103,7 @@ impl Core {
                 self.resolve(token, host, port, transport);
             }
             Effect::Ask(question) => self.ask(*question),
+            Effect::AskMailbox(question) => self.ask_mailbox(*question),
             Effect::CloseCalls { account, at } => {
                 self.hand_over_events();
                 self.ledger.close_calls(account, at);
@@ -140,6 +147,7 @@ impl Core {
             | Effect::Emit(_)
             | Effect::Resolve { .. }
             | Effect::Ask(_)
+            | Effect::AskMailbox(_)
             | Effect::CloseCalls { .. } => None,
         });
         self.carry_out_all(now, effects);
@@ -210,6 +218,26 @@ impl Core {
             };
             if messages.send(message).is_err() {
                 let call = question.call;
+                tracing::error!(%call, "an answer was lost: the drive loop is too far behind");
+            }
+        });
+    }
+
+    /// Asks a mailbox, alike.
+    fn ask_mailbox(&self, question: MailboxQuestion) {
+        let (mailboxes, messages) = (self.mailboxes.clone(), self.messages.clone());
+        self.runtime.spawn(async move {
+            let told = mailboxes.answer(&question).await;
+            let MailboxQuestion {
+                account, call, id, ..
+            } = question;
+            let message = Message::Told {
+                account,
+                call,
+                question: id,
+                told,
+            };
+            if messages.send(message).is_err() {
                 tracing::error!(%call, "an answer was lost: the drive loop is too far behind");
             }
         });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pbx::{AccountId, CallId, Origination, QuestionId, Told, Unplaced};
 use sip::{Destination, FlowId, Source};
+use store::MailboxFill;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::accounts::Account;
@@ -49,6 +50,8 @@ pub enum Message {
     /// A plan is in force from now on. The draft is what it was made from, for the record of inputs.
     /// What stood before is taken in with it, so that no call comes between.
     Apply(Account),
+    /// So much lies in a mailbox now.
+    Mailbox(MailboxFill),
     /// Sounds of an account have changed.
     SoundsChanged(AccountId),
     /// An account is no more.

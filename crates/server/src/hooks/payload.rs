@@ -202,9 +202,10 @@ pub fn render_recording(finished: &Finished) -> Option<Vec<u8>> {
             };
             (Some(calling), Audio::Conversation(&finished.link))
         }
+        Purpose::Greeting { .. } => return None,
     };
     let body = Recorded {
-        r#type: finished.purpose.trigger().name(),
+        r#type: finished.purpose.trigger()?.name(),
         unique_call_id: finished.recording.call().to_string(),
         caller_id: finished.caller_id.as_deref(),
         dest_number: &finished.dest_number,
@@ -463,6 +464,7 @@ mod tests {
                 Purpose::Voicemail {
                     mailbox: user.clone(),
                     emails,
+                    copy_of: None,
                 },
                 "a@acme.example,b@acme.example",
                 &["audio_file"],
@@ -490,7 +492,7 @@ mod tests {
             let mut keys: Vec<&String> = value.as_object().unwrap().keys().collect();
             keys.sort_unstable();
             assert_eq!(keys, expect);
-            assert_eq!(value["type"], finished.purpose.trigger().name());
+            assert_eq!(value["type"], finished.purpose.trigger().unwrap().name());
             assert_eq!(value["emails"], emails);
             if more == ["audio_file"] {
                 assert_eq!(value["audio_file"], serde_json::json!([finished.link]));
@@ -559,6 +561,7 @@ mod tests {
             Purpose::Voicemail {
                 mailbox: user.clone(),
                 emails: emails.clone(),
+                copy_of: None,
             },
             Purpose::Inbound {
                 emails: emails.clone(),

@@ -1,12 +1,16 @@
 //! The ledger's thread: when to commit, and what follows from a commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clock::Time;
 use pbx::cdr::Fold;
-use pbx::{AccountId, Event, Fact, HangupCause, RecordingId};
-use store::{Batch, Delivery, NewDelivery, Place, Reader, RecordingWrite, Writer};
+use pbx::{AccountId, Event, Fact, HangupCause, MessageState, Purpose};
+use store::{
+    Batch, Delivery, Erase, MailboxFill, NewDelivery, Place, Reader, RecordingWrite, StoreError,
+    Writer,
+};
 use tokio::sync::mpsc;
 
 use super::Parts;
@@ -18,6 +22,7 @@ use crate::directory::{Directory, Live};
 use crate::hooks::deliver;
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
+use crate::recordings::Work;
 
 /// A webhook waits at most so long for others to be committed with it.
 const HOOK_WINDOW: Duration = Duration::from_millis(4);
@@ -44,7 +49,10 @@ pub(super) struct Keeper {
     directory: Arc<Directory>,
     seal: Arc<Seal>,
     deliver: mpsc::Sender<deliver::Message>,
-    closed: mpsc::Sender<RecordingId>,
+    studio: mpsc::Sender<Work>,
+    mailboxes: Box<dyn Fn(MailboxFill) + Send>,
+    /// Mailboxes in which something changes with the batch.
+    touched: BTreeSet<(AccountId, Arc<str>)>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
     batch: Batch,
@@ -68,7 +76,9 @@ impl Keeper {
             directory: Arc::default(),
             seal: parts.seal,
             deliver: parts.deliver,
-            closed: parts.closed,
+            studio: parts.studio,
+            mailboxes: parts.mailboxes,
+            touched: BTreeSet::new(),
             readiness: parts.readiness,
             metrics: parts.metrics,
             batch: Batch::default(),
@@ -162,6 +172,9 @@ impl Keeper {
             seal: &self.seal,
         };
         for event in events {
+            let mailbox = mailbox_of(&event.fact).cloned();
+            self.touched
+                .extend(mailbox.map(|mailbox| (event.account, mailbox)));
             outgoing.fold_in(&mut self.fold, &mut self.batch, event);
         }
     }
@@ -195,7 +208,10 @@ impl Keeper {
         self.metrics.commit_time.add(self.committed_at - begun);
         self.metrics.events_committed.add(batch.events.len() as u64);
         self.metrics.deliveries_created.add(ids.len() as u64);
-        self.tell_closed(&batch.recordings);
+        self.tell_studio(&batch.recordings);
+        for (account, number) in std::mem::take(&mut self.touched) {
+            self.recount(account, &number);
+        }
         let deliveries = batch.deliveries.into_iter().zip(ids);
         let deliveries: Vec<Delivery> =
             deliveries.map(|(new, id)| first_attempt(new, id)).collect();
@@ -281,30 +297,99 @@ impl Keeper {
             }
             // Who asked knows that what it pushed before is committed.
             Order::Settle { reply } => drop(reply.send(Ok(()))),
+            Order::SaveMailbox { row, reply } => drop(reply.send(self.writer.save_mailbox(&row))),
             Order::Erase { what, limit, reply } => {
-                let erased = self.writer.erase(what, limit);
+                let erased = self.erase(what, limit);
                 // Who asked may have been stopped; the rest is forgotten after the next start.
                 reply.send(erased).ok();
             }
         }
     }
 
-    /// Has the audio made of recordings that are over. Calls do not wait for it: what finds no room
-    /// is made after the next start.
-    fn tell_closed(&self, recordings: &[RecordingWrite]) {
-        for write in recordings {
-            if let RecordingWrite::Close(recording) = write
-                && self.closed.try_send(*recording).is_err()
-            {
-                tracing::error!(%recording, "too many recordings wait for their audio");
+    /// Has the audio made of recordings that are over, and that of others deleted. Calls do not wait
+    /// for it: what finds no room is done after the next start.
+    fn tell_studio(&self, recordings: &[RecordingWrite]) {
+        let work = recordings.iter().filter_map(|write| match write {
+            RecordingWrite::Close(recording) => Some(Work::Finish(*recording)),
+            RecordingWrite::Move {
+                recording,
+                to: MessageState::Erased,
+            } => Some(Work::Erase(*recording)),
+            RecordingWrite::Move { .. }
+            | RecordingWrite::Begin(_)
+            | RecordingWrite::Keep { .. }
+            | RecordingWrite::Discard { .. } => None,
+        });
+        for work in work {
+            if let Err(error) = self.studio.try_send(work) {
+                tracing::error!(%error, ?work, "too many recordings wait");
             }
         }
+    }
+
+    /// Says how much lies in a mailbox now.
+    fn recount(&self, account: AccountId, number: &str) {
+        match self.reader.mailbox_counts(account, number) {
+            Ok(counts) => (self.mailboxes)(MailboxFill {
+                account,
+                number: number.to_owned(),
+                counts,
+            }),
+            Err(error) => tracing::error!(%error, "a mailbox could not be counted"),
+        }
+    }
+
+    /// Mailboxes are counted again when recordings are forgotten.
+    fn erase(&mut self, what: Erase, limit: u32) -> Result<u64, StoreError> {
+        let filled = match what {
+            Erase::Recordings { .. } => self.reader.mailboxes()?,
+            Erase::Calls { .. } | Erase::Deliveries { .. } | Erase::Events { .. } => Vec::new(),
+        };
+        let erased = self.writer.erase(what, limit)?;
+        if erased > 0 {
+            for MailboxFill {
+                account, number, ..
+            } in filled
+            {
+                self.recount(account, &number);
+            }
+        }
+        Ok(erased)
     }
 
     /// Hands over to delivery. It never waits for the ledger, so waiting for it here ends soon; when
     /// it is gone at the stop, the outbox keeps what it was not told.
     fn tell(&self, message: deliver::Message) {
         self.deliver.blocking_send(message).ok();
+    }
+}
+
+/// The mailbox in which a fact changes something.
+fn mailbox_of(fact: &Fact) -> Option<&Arc<str>> {
+    match fact {
+        Fact::MessageMoved { mailbox, .. } => Some(mailbox),
+        Fact::RecordingFinished { finished } => match &finished.purpose {
+            Purpose::Voicemail { mailbox, .. } => Some(&mailbox.number),
+            Purpose::Inbound { .. } | Purpose::Outbound { .. } | Purpose::Greeting { .. } => None,
+        },
+        Fact::Arrived { .. }
+        | Fact::CallerShown { .. }
+        | Fact::UserRinging { .. }
+        | Fact::UserAnswered { .. }
+        | Fact::UserEnded { .. }
+        | Fact::OutboundStarted { .. }
+        | Fact::OutboundAnswered { .. }
+        | Fact::OutboundEnded { .. }
+        | Fact::GroupEntered { .. }
+        | Fact::GroupAnswered { .. }
+        | Fact::GroupLeft { .. }
+        | Fact::ComponentPassed { .. }
+        | Fact::RecordingStarted { .. }
+        | Fact::RecordingClosed { .. }
+        | Fact::RecordingDiscarded { .. }
+        | Fact::LegClosed { .. }
+        | Fact::Stands { .. }
+        | Fact::Ended { .. } => None,
     }
 }
 

@@ -17,7 +17,10 @@ use std::thread::JoinHandle;
 
 use clock::Time;
 use pbx::{AccountId, Event};
-use store::{AccountDocument, AttemptResult, Erase, Part, Reader, SoundWrite, StoreError, Writer};
+use store::{
+    AccountDocument, AttemptResult, Erase, MailboxFill, MailboxRow, Part, Reader, SoundWrite,
+    StoreError, Writer,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::account::Seal;
@@ -27,6 +30,7 @@ use crate::hooks::deliver;
 use crate::hooks::lanes::EndpointKey;
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
+use crate::recordings::Work;
 use keeper::Keeper;
 use queue::{Order, Queue};
 pub use recovery::{Recovered, RecoveryError, recover};
@@ -58,7 +62,9 @@ pub struct Parts {
     /// Keeps the secrets of deliveries.
     pub seal: Arc<Seal>,
     /// Who makes the audio of recordings that are over.
-    pub closed: mpsc::Sender<pbx::RecordingId>,
+    pub studio: mpsc::Sender<Work>,
+    /// Told how much lies in a mailbox, whenever that has changed.
+    pub mailboxes: Box<dyn Fn(MailboxFill) + Send>,
     /// Whom deliveries are handed to.
     pub deliver: mpsc::Sender<deliver::Message>,
     /// Told when the store fails.
@@ -159,6 +165,11 @@ impl Ledger {
             reply,
         };
         self.order(order).await
+    }
+
+    /// Keeps what a mailbox knows of its PIN.
+    pub async fn save_mailbox(&self, row: MailboxRow) -> Result<(), OrderError> {
+        self.order(|reply| Order::SaveMailbox { row, reply }).await
     }
 
     /// Keeps or forgets a sound of an account; `false`: there was none to forget.

@@ -114,20 +114,23 @@ impl Outgoing<'_> {
             }),
             RecordingNews::Closed => RecordingWrite::Close(recording),
             RecordingNews::Finished(finished) => {
-                let told = Told {
-                    account: change.account,
-                    call: recording.call(),
-                    trigger: finished.purpose.trigger(),
-                    at: change.at,
-                };
-                let body = || payload::render_recording(&finished);
-                batch.deliveries.extend(self.deliveries(told, body));
+                if let Some(trigger) = finished.purpose.trigger() {
+                    let told = Told {
+                        account: change.account,
+                        call: recording.call(),
+                        trigger,
+                        at: change.at,
+                    };
+                    let body = || payload::render_recording(&finished);
+                    batch.deliveries.extend(self.deliveries(told, body));
+                }
                 RecordingWrite::Keep {
                     recording,
                     seconds: finished.seconds,
                     mail: finished.mail,
                 }
             }
+            RecordingNews::Moved(to) => RecordingWrite::Move { recording, to },
             RecordingNews::Discarded(why) => RecordingWrite::Discard { recording, why },
         });
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clock::Time;
 use pbx::{AccountId, Event, Fact, RecordingId, Trigger};
-use store::{AccountDocument, AttemptResult, Erase, Part, SoundWrite, StoreError};
+use store::{AccountDocument, AttemptResult, Erase, MailboxRow, Part, SoundWrite, StoreError};
 use tokio::sync::oneshot;
 
 use crate::hooks::lanes::EndpointKey;
@@ -38,6 +38,10 @@ pub(super) enum Order {
     WriteSound {
         write: SoundWrite,
         reply: oneshot::Sender<Result<bool, StoreError>>,
+    },
+    SaveMailbox {
+        row: MailboxRow,
+        reply: oneshot::Sender<Result<(), StoreError>>,
     },
     Settle {
         reply: oneshot::Sender<Result<(), StoreError>>,

@@ -105,7 +105,8 @@ fn world(directory: Directory) -> World {
         accounts: Live::new(directory),
         seal: seal(&folder),
         deliver,
-        closed: mpsc::channel(1).0,
+        studio: mpsc::channel(1).0,
+        mailboxes: Box::new(|_| {}),
         readiness: Readiness::default(),
         metrics: Arc::clone(&metrics),
     })

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use audio::{Channels, mp3};
+use audio::{Channels, Pcm, UploadLimits, mp3};
 use media::codec::Rate;
 use media::journal::{self, Finaliser, JournalError, Loudness, survey};
 use pbx::RecordingId;
@@ -14,6 +14,12 @@ use crate::rtp::journal_path;
 
 /// What every recording is kept in: some players know no lower rate.
 const RATE: Rate = Rate::Wide;
+
+/// A message and a greeting are far shorter.
+const LONGEST: UploadLimits = UploadLimits {
+    bytes: 256 << 20,
+    seconds: 2 * 3_600,
+};
 
 /// Audio that is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub(super) enum Content {
 
 /// Why there is no audio.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum MakeError {
+pub(crate) enum MakeError {
     /// Nothing was written down.
     #[error("there is no journal of it, or nothing in it")]
     NoAudio,
@@ -44,6 +50,16 @@ pub(super) enum MakeError {
     /// The encoder refuses.
     #[error("its audio cannot be encoded")]
     Encoder(#[from] mp3::Mp3Error),
+}
+
+impl MakeError {
+    fn missing(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound {
+            Self::NoAudio
+        } else {
+            Self::Disk(error)
+        }
+    }
 }
 
 impl From<JournalError> for MakeError {
@@ -77,10 +93,9 @@ pub(super) fn make(
     channels: Channels,
 ) -> Result<Made, MakeError> {
     let journal = journal_of(folder, recording);
-    let open = || match File::open(&journal) {
-        Ok(file) => Ok(BufReader::new(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(MakeError::NoAudio),
-        Err(error) => Err(MakeError::Disk(error)),
+    let open = || {
+        let file = File::open(&journal).map_err(MakeError::missing)?;
+        Ok::<_, MakeError>(BufReader::new(file))
     };
     let found = survey(open()?)?;
     if found.packets == 0 {
@@ -96,6 +111,43 @@ pub(super) fn make(
         seconds: u32::try_from(found.length.as_secs()).unwrap_or(u32::MAX),
         content,
     })
+}
+
+/// The audio of a recording that was made before, as that of the message it is a copy of.
+pub(super) fn made_before(folder: &Path, recording: RecordingId) -> Result<Made, MakeError> {
+    let seconds = decoded(folder, recording)?.duration().as_secs();
+    Ok(Made {
+        seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        content: Content::Speech,
+    })
+}
+
+/// What of a recording is to be heard, also when its audio is still in the making.
+pub(crate) fn pcm(folder: &Path, recording: RecordingId) -> Result<Pcm, MakeError> {
+    match decoded(folder, recording) {
+        Err(MakeError::NoAudio) => {}
+        done => return done,
+    }
+    match of_journal(folder, recording) {
+        // It was made in this moment.
+        Err(MakeError::NoAudio) => decoded(folder, recording),
+        done => done,
+    }
+}
+
+fn decoded(folder: &Path, recording: RecordingId) -> Result<Pcm, MakeError> {
+    let file = std::fs::read(audio_path(folder, recording)).map_err(MakeError::missing)?;
+    let decoded = audio::upload::decode(&file, RATE.hertz(), &LONGEST);
+    decoded.map_err(|_| MakeError::Unreadable)
+}
+
+fn of_journal(folder: &Path, recording: RecordingId) -> Result<Pcm, MakeError> {
+    let file = File::open(journal_of(folder, recording)).map_err(MakeError::missing)?;
+    let mut source = Finaliser::open(BufReader::new(file), RATE)?;
+    let mut frames = Vec::new();
+    while source.read(&mut frames)? {}
+    let mixed = |[left, right]: &[i16; 2]| left.saturating_add(*right);
+    Ok(Pcm::new(RATE.hertz(), frames.iter().map(mixed).collect()))
 }
 
 /// What was made once is not made again.

@@ -32,8 +32,8 @@ use crate::rtp::JOURNAL_SUFFIX;
 use mail::Mail;
 pub use mail::{Mailer, MailerError};
 use make::AUDIO_SUFFIX;
-pub(crate) use make::audio_path;
 use make::{Content, Made, MakeError};
+pub(crate) use make::{audio_path, pcm};
 use words::Words;
 
 /// Recordings that may wait to be taken in.
@@ -71,14 +71,31 @@ pub struct Parts {
     pub mailer: Option<Mailer>,
 }
 
+/// Where journals and audio of a data folder are.
+pub fn recordings_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("recordings")
+}
+
+/// What is to be done with a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It is over: its audio is to be made.
+    Finish(RecordingId),
+    /// Nothing of it is to be left.
+    Erase(RecordingId),
+}
+
 /// Finishes recordings until `stop` changes: first `left`, which a process before left unfinished, then
-/// those that are told over `closed`. What is cut off by the stop is done after the next start.
+/// those that are told over `work`. What is cut off by the stop is done after the next start.
 pub async fn run(
     parts: Parts,
     left: Vec<Recording>,
-    mut closed: mpsc::Receiver<RecordingId>,
+    mut work: mpsc::Receiver<Work>,
     mut stop: watch::Receiver<()>,
 ) {
+    for recording in &left {
+        adopt(&parts.folder, recording);
+    }
     if let Err(error) = sweep(&parts.folder, &parts.reader) {
         tracing::warn!(%error, "the folder of recordings could not be looked through");
     }
@@ -96,9 +113,13 @@ pub async fn run(
         }
         tokio::select! {
             _ = stop.changed() => break,
-            told = closed.recv(), if tasks.len() < MAX_AT_ONCE => match told {
+            told = work.recv(), if tasks.len() < MAX_AT_ONCE => match told {
                 None => break,
-                Some(recording) => drop(tasks.spawn(Arc::clone(&studio).finish(recording))),
+                Some(Work::Finish(recording)) => {
+                    studio.adopt(recording).await;
+                    tasks.spawn(Arc::clone(&studio).finish(recording));
+                }
+                Some(Work::Erase(recording)) => studio.erase(recording).await,
             },
             Some(done) = tasks.join_next() => if let Err(error) = done {
                 tracing::error!(%error, "a recording was not finished");
@@ -108,28 +129,45 @@ pub async fn run(
     tasks.shutdown().await;
 }
 
-/// Deletes journals whose recordings are finished: a crash came between the two.
+/// Deletes what a crash has left: journals of finished recordings, and audio of erased ones.
 fn sweep(folder: &Path, reader: &Reader) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     for file in std::fs::read_dir(folder)? {
         let path = file?.path();
-        let is_journal = path
-            .extension()
-            .is_some_and(|suffix| suffix == JOURNAL_SUFFIX);
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
         let name = path.file_stem().and_then(|name| name.to_str());
-        let Some(id) = name
-            .filter(|_| is_journal)
-            .and_then(|name| name.parse().ok())
-        else {
+        let (Some(suffix), Some(id)) = (suffix, name.and_then(|name| name.parse().ok())) else {
             continue;
         };
-        match reader.recording(RecordingId(id))?.map(|found| found.state) {
-            Some(RecordingState::Kept | RecordingState::Gone) => make::forget(&path)?,
-            Some(RecordingState::Open | RecordingState::Closed) => {}
-            None => tracing::warn!(path = %path.display(), "a journal of no known recording"),
+        let state = || anyhow::Ok(reader.recording(RecordingId(id))?.map(|found| found.state));
+        match suffix {
+            JOURNAL_SUFFIX => match state()? {
+                Some(RecordingState::Kept | RecordingState::Gone) => make::forget(&path)?,
+                Some(RecordingState::Open | RecordingState::Closed) => {}
+                None => tracing::warn!(path = %path.display(), "a journal of no known recording"),
+            },
+            AUDIO_SUFFIX if state()? == Some(RecordingState::Gone) => make::forget(&path)?,
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// A message that was forwarded has the audio of the one it is a copy of, whatever becomes of that one.
+fn adopt(folder: &Path, recording: &Recording) {
+    let Purpose::Voicemail {
+        copy_of: Some(of), ..
+    } = recording.purpose
+    else {
+        return;
+    };
+    let audio = audio_path(folder, recording.recording);
+    match std::fs::hard_link(audio_path(folder, of), &audio) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            tracing::error!(%error, recording = %recording.recording, "a message is not forwarded");
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 /// Deletes the audio of recordings whose calls began before.
@@ -165,7 +203,7 @@ impl Studio {
     /// Takes one recording to its end. Cut off anywhere, it may be begun anew.
     async fn finish(self: Arc<Self>, id: RecordingId) {
         let Some(recording) = self.find(id).await else {
-            return;
+            return self.erase(id).await;
         };
         let metrics = &self.parts.metrics;
         metrics.recordings_taken.increment();
@@ -187,6 +225,30 @@ impl Studio {
                 Outcome::Nothing(_) => metrics.recordings_discarded.increment(),
             }
             self.clean_up(id, &outcome);
+        }
+        // It may have been erased meanwhile.
+        if let Outcome::Audio(_) = outcome {
+            self.erase(id).await;
+        }
+    }
+
+    async fn adopt(&self, id: RecordingId) {
+        if let Some(recording) = self.find(id).await {
+            adopt(&self.parts.folder, &recording);
+        }
+    }
+
+    /// Deletes the audio of a recording of which nothing is to be left.
+    async fn erase(&self, id: RecordingId) {
+        let state = self.find_any(id).await.map(|recording| recording.state);
+        if state != Some(RecordingState::Gone) {
+            return;
+        }
+        let folder = &self.parts.folder;
+        let done = make::forget(&audio_path(folder, id))
+            .and_then(|()| make::forget(&make::journal_of(folder, id)));
+        if let Err(error) = done {
+            tracing::error!(%error, recording = %id, "the audio of an erased recording is left");
         }
     }
 
@@ -220,7 +282,7 @@ impl Studio {
         let id = recording.recording;
         loop {
             let error = match self.make(recording).await {
-                Ok(made) if is_message(recording) && is_nothing(made) => {
+                Ok(made) if recording.purpose.is_message() && is_nothing(made) => {
                     return Outcome::Nothing(Discarded::TooShort);
                 }
                 Ok(made) => return Outcome::Audio(made),
@@ -243,11 +305,18 @@ impl Studio {
     /// On a thread of its own, which leaves the processor to whoever else wants it.
     async fn make(&self, recording: &Recording) -> Result<Made, MakeError> {
         let id = recording.recording;
-        let channels = if is_message(recording) {
+        let channels = if recording.purpose.is_message() {
             Channels::Mono
         } else {
             Channels::Stereo
         };
+        let is_copy = matches!(
+            recording.purpose,
+            Purpose::Voicemail {
+                copy_of: Some(_),
+                ..
+            }
+        );
         let folder = self.parts.folder.clone();
         let _place = self.places.acquire().await;
         let (reply, made) = oneshot::channel();
@@ -256,7 +325,12 @@ impl Studio {
                 tracing::debug!(%error, "audio is made as if it were urgent");
             }
             // Who asked may have been stopped; it is made again after the next start.
-            drop(reply.send(make::make(&folder, id, channels)));
+            let made = if is_copy {
+                make::made_before(&folder, id)
+            } else {
+                make::make(&folder, id, channels)
+            };
+            drop(reply.send(made));
         };
         let thread = std::thread::Builder::new().name("finaliser".to_owned());
         drop(thread.spawn(make)?);
@@ -344,13 +418,6 @@ impl Studio {
         if let Err(error) = done {
             tracing::warn!(%error, recording = %id, "a finished recording left a file behind");
         }
-    }
-}
-
-fn is_message(recording: &Recording) -> bool {
-    match recording.purpose {
-        Purpose::Voicemail { .. } => true,
-        Purpose::Inbound { .. } | Purpose::Outbound { .. } => false,
     }
 }
 

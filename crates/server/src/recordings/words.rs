@@ -20,6 +20,11 @@ impl Words {
                 format!("Voicemail from {caller}"),
                 format!("{} has a message from {caller}.", plain(&mailbox.name)),
             ),
+            // Nobody is mailed one.
+            Purpose::Greeting { mailbox } => (
+                "Greeting".to_owned(),
+                format!("{} has spoken a greeting.", plain(&mailbox.name)),
+            ),
             Purpose::Inbound { .. } => (
                 format!("Recording of a call from {caller}"),
                 format!(
@@ -90,6 +95,7 @@ mod tests {
             Purpose::Voicemail {
                 mailbox: user.clone(),
                 emails: emails.clone(),
+                copy_of: None,
             },
             Purpose::Inbound {
                 emails: emails.clone(),

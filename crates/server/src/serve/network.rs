@@ -10,18 +10,20 @@ use engine::Engine;
 use ring::rand::{SecureRandom, SystemRandom};
 use sip::{FlowId, RegistrarLimits};
 
-use super::{Common, recordings_folder};
+use super::Common;
 use crate::accounts::Account;
 use crate::drive::{self, Drive, Message};
 use crate::hooks::ask::Asker;
 use crate::hooks::guard::Guard;
 use crate::hooks::trust::Trust;
-use crate::inbox;
+use crate::inbox::{self, Inbox};
 use crate::ledger::Ledger;
+use crate::mailboxes::{self, Mailboxes};
 use crate::net::stream::Patience;
 use crate::net::tcp::{self, Streams};
 use crate::net::udp::UdpPort;
 use crate::record::Recorder;
+use crate::recordings::recordings_folder;
 use crate::rtp::{self, RtpSettings};
 use crate::settings::Settings;
 use crate::sounds::Library;
@@ -36,10 +38,10 @@ pub(super) struct Network<'a> {
 impl Network<'_> {
     pub(super) fn start(
         &self,
+        (messages, inbox): (inbox::Sender<Message>, Inbox<Message>),
         accounts: Vec<Account>,
         not_before: ::clock::Time,
     ) -> anyhow::Result<(Drive, SocketAddr, Option<SocketAddr>)> {
-        let (messages, inbox) = inbox::channel(drive::INBOX_LIMIT)?;
         let udp = self.bind_udp()?;
         let sip_udp = udp
             .first()
@@ -73,10 +75,14 @@ impl Network<'_> {
         let settings = self.rtp_settings(sip_udp.ip());
         let wake = messages.clone();
         let rtp = rtp::start(&settings, &self.common.clock, move || tell_of_news(&wake))?;
+        let mailboxes = self.mailboxes(&messages);
         for account in accounts {
             if messages.send(Message::Apply(account)).is_err() {
                 anyhow::bail!("more accounts than fit into the drive loop's inbox");
             }
+        }
+        for fill in self.common.reader.mailboxes()? {
+            super::tell_of_mailbox(&messages, fill);
         }
         let drive = drive::start(drive::Parts {
             engine: Engine::new(engine_settings),
@@ -90,9 +96,22 @@ impl Network<'_> {
             asker: self.asker()?,
             runtime: self.common.runtime.handle().clone(),
             library: Library::of(&self.settings.data_dir),
+            mailboxes,
             recorder,
         })?;
         Ok((drive, sip_udp, tcp.first().copied()))
+    }
+
+    fn mailboxes(&self, drive: &inbox::Sender<Message>) -> Mailboxes {
+        Mailboxes::new(mailboxes::Parts {
+            reader: self.common.reader.clone(),
+            ledger: self.ledger.clone(),
+            accounts: self.common.live.clone(),
+            library: Library::of(&self.settings.data_dir),
+            recordings: recordings_folder(&self.settings.data_dir),
+            clock: self.common.clock.clone(),
+            drive: drive.clone(),
+        })
     }
 
     fn asker(&self) -> anyhow::Result<Asker> {
@@ -173,7 +192,7 @@ impl Network<'_> {
             threads: self.settings.rtp.threads,
             address: sip_address,
             ports: self.settings.rtp.ports.0.clone(),
-            recordings: Some(recordings_folder(self.settings)),
+            recordings: Some(recordings_folder(&self.settings.data_dir)),
             ..RtpSettings::default()
         }
     }

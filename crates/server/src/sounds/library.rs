@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use audio::upload::{self, UploadError, UploadLimits};
 use audio::{Pcm, level, wav};
 use pbx::draft::{Problem, Severity};
-use pbx::{AccountId, Plan, is_sound_name};
+use pbx::{AccountId, Plan, RecordingId, is_sound_name};
 use serde::{Deserialize, Serialize};
 use store::SoundRow;
+
+use crate::recordings::{self, recordings_folder};
 
 /// Sounds of one account.
 const MAX_SOUNDS: usize = 2_000;
@@ -76,6 +78,7 @@ pub enum SoundError {
 #[derive(Clone, Debug)]
 pub struct Library {
     folder: PathBuf,
+    recordings: PathBuf,
 }
 
 impl Library {
@@ -83,6 +86,7 @@ impl Library {
     pub fn of(data_dir: &Path) -> Self {
         Self {
             folder: data_dir.join("sounds"),
+            recordings: recordings_folder(data_dir),
         }
     }
 
@@ -147,6 +151,15 @@ impl Library {
             tracing::error!(%error, path = %path.display(), "a sound is damaged");
         });
         channels.ok()?.into_iter().next()
+    }
+
+    /// The audio of a recording, if there is any.
+    pub fn recording(&self, recording: RecordingId) -> Option<Pcm> {
+        let read = recordings::pcm(&self.recordings, recording);
+        let read = read.inspect_err(|error| {
+            tracing::error!(%error, %recording, "a recording cannot be read");
+        });
+        read.ok()
     }
 
     /// Deletes the audio; what is gone already stays gone.

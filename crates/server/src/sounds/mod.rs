@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use audio::{Language, Part, Tones, music};
+use audio::{Language, Part, Prompt, Tones, music};
+use clock::Time;
 use engine::{Engine, Play};
 use media::codec::Codec;
 use media::{Command, Playlist, Repeat};
-use pbx::{AccountId, Plan, Sound, Times, Tone};
+use pbx::{AccountId, Greeting, Plan, RecordingId, Sound, Times, Tone};
 
 pub use library::{Library, SoundError, Use, list, missing, used_at};
 
@@ -72,13 +73,18 @@ enum Name {
         name: Arc<str>,
         instead: Instead,
     },
+    Recording(RecordingId),
 }
 
 /// What is heard when an account has no sound of that name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Instead {
     Nothing,
     Music,
+    Greeting {
+        mailbox: Arc<str>,
+        greeting: Greeting,
+    },
 }
 
 /// A sound to be made, and where it is waited for.
@@ -105,14 +111,14 @@ impl Sounds {
     pub fn forget(&mut self, account: AccountId) {
         self.files.retain(|(name, _)| match name {
             Name::File { account: of, .. } => *of != account,
-            Name::Prompt(_) | Name::Tone { .. } | Name::Music => true,
+            Name::Prompt(_) | Name::Tone { .. } | Name::Music | Name::Recording(_) => true,
         });
     }
 
     /// The media threads' part of a play.
-    pub fn command(&mut self, play: &Play, engine: &Engine) -> Command {
+    pub fn command(&mut self, play: &Play, engine: &Engine, now: Time) -> Command {
         let plan = engine.plan(play.account);
-        let home = plan.map_or_else(Home::default, |plan| Home::of(plan));
+        let home = plan.map_or_else(Home::default, |plan| Home::of(plan, now));
         Command::Play {
             path: play.path,
             play: play.play,
@@ -145,6 +151,23 @@ impl Sounds {
             Sound::Spelled(name) => words(Part::Spelled(name)),
             Sound::ParkedAt(slot) => words(Part::ParkedAt(slot)),
             Sound::ConferenceSize(people) => words(Part::ConferenceSize(*people)),
+            Sound::Mailbox(counts) => words(Part::Mailbox {
+                new: counts.new,
+                saved: counts.saved,
+            }),
+            Sound::Moment(at) => words(Part::Moment {
+                at: home.local(*at),
+                today: home.local(home.now).date(),
+            }),
+            Sound::Recording(recording) => vec![Name::Recording(*recording)],
+            Sound::Greeting { mailbox, greeting } => vec![Name::File {
+                account: home.account,
+                name: greeting.sound_name(mailbox).into(),
+                instead: Instead::Greeting {
+                    mailbox: Arc::clone(mailbox),
+                    greeting: *greeting,
+                },
+            }],
             Sound::Music => match home.music {
                 Some(own) => return self.find(own, Times::Forever, &home.without_music()),
                 None => vec![Name::Music],
@@ -174,6 +197,8 @@ impl Sounds {
         match name {
             Name::Prompt(_) | Name::Tone { .. } | Name::Music => self.made_once(name),
             Name::File { .. } => self.file(name),
+            // Heard once or twice, and by one.
+            Name::Recording(_) => order(&self.reader, &name),
         }
     }
 
@@ -218,6 +243,8 @@ impl Sounds {
 struct Home<'a> {
     account: AccountId,
     country: &'a str,
+    time_zone: &'a str,
+    now: Time,
     music: Option<&'a Sound>,
 }
 
@@ -226,18 +253,31 @@ impl Default for Home<'_> {
         Self {
             account: AccountId(0),
             country: "",
+            time_zone: "UTC",
+            now: Time::ZERO,
             music: None,
         }
     }
 }
 
 impl<'a> Home<'a> {
-    fn of(plan: &'a Plan) -> Self {
+    fn of(plan: &'a Plan, now: Time) -> Self {
         Self {
             account: plan.account,
             country: plan.numbering.country(),
+            time_zone: &plan.time_zone,
+            now,
             music: plan.music.as_ref(),
         }
+    }
+
+    /// A time as the account's people read it off their clocks.
+    fn local(&self, at: Time) -> jiff::civil::DateTime {
+        let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+        let instant = jiff::Timestamp::from_millisecond(millis);
+        let zone = jiff::tz::TimeZone::get(self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let instant = instant.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        instant.to_zoned_datetime(zone).datetime()
     }
 
     const fn without_music(&self) -> Self {
@@ -301,16 +341,51 @@ fn make(name: &Name, library: &Library) -> media::Sound {
             account,
             name,
             instead,
-        } => library.read(*account, name).map_or_else(
+        } => match library.read(*account, name) {
+            Some(pcm) => pcm.sound(&[CODEC]),
+            None => make_instead((*account, name), instead, library),
+        },
+        Name::Recording(recording) => library.recording(*recording).map_or_else(
             || {
-                tracing::warn!(%name, account = account.0, "a sound is missing");
-                match instead {
-                    Instead::Nothing => silence(),
-                    Instead::Music => music::on_hold(CODEC),
-                }
+                tracing::error!(%recording, "a recording cannot be played");
+                silence()
             },
             |pcm| pcm.sound(&[CODEC]),
         ),
+    }
+}
+
+/// What is heard when there is no sound of that name.
+fn make_instead(
+    (account, name): (AccountId, &str),
+    instead: &Instead,
+    library: &Library,
+) -> media::Sound {
+    match instead {
+        Instead::Nothing => {
+            tracing::warn!(%name, account = account.0, "a sound is missing and was left out");
+            silence()
+        }
+        Instead::Music => {
+            tracing::warn!(%name, account = account.0, "a sound is missing; ours is played");
+            music::on_hold(CODEC)
+        }
+        Instead::Greeting { mailbox, greeting } => {
+            let own = library.read(account, &Greeting::Name.sound_name(mailbox));
+            let words = match (greeting, &own) {
+                (Greeting::Unavailable | Greeting::Name, Some(_)) => "vm-is-not-available",
+                (Greeting::Busy, Some(_)) => "vm-is-on-the-phone",
+                (Greeting::Unavailable | Greeting::Name, None) => "vm-greeting",
+                (Greeting::Busy, None) => "vm-greeting-busy",
+            };
+            let words = language().and_then(|language| language.prompt(words));
+            let words = words.map(Prompt::pcm);
+            let spoken = own.into_iter().chain(words).reduce(|mut first, then| {
+                first.append(&then);
+                first
+            });
+            spoken.map_or_else(silence, |pcm| pcm.sound(&[CODEC]))
+        }
     }
 }
 
@@ -329,7 +404,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let library = Library::of(folder.path());
         let pcm = audio::Pcm::new(8_000, vec![0; 8_000]);
-        let row = library.keep((HOME.account, "welcome"), &pcm, &[], clock::Time::ZERO);
+        let row = library.keep((HOME.account, "welcome"), &pcm, &[], Time::ZERO);
         row.unwrap();
         let (maker, orders) = sync_channel(MAX_WAITING);
         let mut sounds = Sounds {
@@ -347,6 +422,8 @@ mod tests {
     const HOME: Home<'_> = Home {
         account: AccountId(3),
         country: "AU",
+        time_zone: "Australia/Sydney",
+        now: Time::ZERO,
         music: None,
     };
 
@@ -379,8 +456,37 @@ mod tests {
             "queue-thank-you",
             "vm-greeting",
             "vm-greeting-busy",
+            "vm-is-not-available",
+            "vm-is-on-the-phone",
             "vm-message-short",
             "vm-message-saved",
+            "vm-mailbox-full",
+            "vm-enter-mailbox",
+            "vm-enter-pin",
+            "vm-pin-wrong",
+            "vm-pin-locked",
+            "vm-no-messages",
+            "vm-no-more-messages",
+            "vm-message-number",
+            "vm-received",
+            "vm-from",
+            "vm-unknown-caller",
+            "vm-menu-main",
+            "vm-menu-message",
+            "vm-saved",
+            "vm-deleted",
+            "vm-forward-to",
+            "vm-forwarded",
+            "vm-menu-greetings",
+            "vm-record-greeting",
+            "vm-record-name",
+            "vm-menu-greeting",
+            "vm-greeting-saved",
+            "vm-greeting-standard",
+            "vm-new-pin",
+            "vm-new-pin-again",
+            "vm-pin-changed",
+            "vm-pin-not-changed",
         ];
         for id in pbx::ANNOUNCEMENTS.iter().copied().chain(said_by_objects) {
             assert!(frames(&Sound::Prompt(id.into())) > 10, "{id}");
@@ -402,6 +508,12 @@ mod tests {
             Sound::ConferenceSize(3),
             Sound::Music,
             Sound::File("welcome".into()),
+            Sound::Mailbox(pbx::MailboxCounts { new: 1, saved: 2 }),
+            Sound::Moment(Time::from_secs(1_569_943_875)),
+            Sound::Greeting {
+                mailbox: "1010".into(),
+                greeting: Greeting::Busy,
+            },
             Sound::Tone(Tone::Ringback),
             Sound::Tone(Tone::Busy),
             Sound::Tone(Tone::Beep),

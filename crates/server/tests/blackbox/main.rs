@@ -19,6 +19,7 @@ mod internal;
 mod kept;
 mod kills;
 mod load;
+mod mailbox;
 mod menus;
 mod outage;
 mod outbound;

@@ -279,6 +279,7 @@ impl Told {
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
             | Fact::Stands { .. }
+            | Fact::MessageMoved { .. }
             | Fact::LegClosed { .. }
             | Fact::Ended { .. } => Ok(()),
         }

@@ -146,6 +146,10 @@ impl World {
                 self.is_asked(&question);
                 Ok(())
             }
+            Effect::AskMailbox(question) => {
+                self.mailbox_is_asked(&question);
+                Ok(())
+            }
             Effect::Emit(event) => {
                 self.ladder.event(self.now, &event);
                 let plan = self.engine.plan(event.account).cloned();
@@ -374,6 +378,7 @@ impl World {
             | Effect::Emit(_)
             | Effect::Originated { .. }
             | Effect::Ask(_)
+            | Effect::AskMailbox(_)
             | Effect::Resolve { .. }
             | Effect::CloseCalls { .. } => put(format!("{effect:?}").as_bytes()),
         }

@@ -6,6 +6,7 @@
 mod asks;
 mod carry;
 mod cast;
+mod mailbox;
 mod operator;
 mod rest;
 

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 /// Marks a file as ours (`SWHK`), so that another program's database is not taken for one.
 const APPLICATION_ID: i64 = 0x5357_484b;
 /// Each brings the schema from its index to the next version.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_final_rows.sql"),
     include_str!("migrations/0003_group_calls.sql"),
@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_recordings.sql"),
     include_str!("migrations/0006_standing.sql"),
     include_str!("migrations/0007_sounds.sql"),
+    include_str!("migrations/0008_mailboxes.sql"),
 ];
 
 /// Brings the schema to the newest version, each step a transaction of its own.

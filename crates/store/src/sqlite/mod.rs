@@ -10,6 +10,7 @@ mod counters;
 mod erase;
 mod events;
 mod groups;
+mod mailboxes;
 mod migrate;
 mod outbox;
 mod page;

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use clock::Time;
 use pbx::cdr::{GroupCall, UserCall};
-use pbx::{AccountId, GroupKind, RecordingId, Standing};
+use pbx::{AccountId, GroupKind, MailboxCounts, Message, RecordingId, Standing};
 use rusqlite::Connection;
 
 use super::calls::USER_CALLS;
-use super::{accounts, connect, groups, outbox, page, recordings, sounds, standings};
+use super::{accounts, connect, groups, mailboxes, outbox, page, recordings, sounds, standings};
 use crate::account::AccountDocument;
 use crate::delivery::{Backlog, DeliveryQuery, DeliveryRecord, Part, Pending};
 use crate::error::StoreError;
+use crate::mailbox::{MailboxFill, MailboxRow};
 use crate::query::{CallQuery, Page};
 use crate::recording::Recording;
 use crate::sound::SoundRow;
@@ -81,6 +83,49 @@ impl Reader {
     /// The recording that a link ends in, if its audio is kept.
     pub fn recording_of_token(&self, token: &str) -> Result<Option<RecordingId>, StoreError> {
         self.read(|connection| recordings::of_token(connection, token))
+    }
+
+    /// What a mailbox knows of its PIN.
+    pub fn mailbox(
+        &self,
+        account: AccountId,
+        number: &str,
+    ) -> Result<Option<MailboxRow>, StoreError> {
+        self.read(|connection| mailboxes::one(connection, account, number))
+    }
+
+    /// The messages of a mailbox, new ones first, of each kind the oldest first.
+    pub fn messages(
+        &self,
+        account: AccountId,
+        number: &str,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.read(|connection| mailboxes::messages(connection, (account, number), limit))
+    }
+
+    /// How much lies in a mailbox.
+    pub fn mailbox_counts(
+        &self,
+        account: AccountId,
+        number: &str,
+    ) -> Result<MailboxCounts, StoreError> {
+        self.read(|connection| mailboxes::counts(connection, account, number))
+    }
+
+    /// How much lies in each mailbox that is not empty.
+    pub fn mailboxes(&self) -> Result<Vec<MailboxFill>, StoreError> {
+        self.read(mailboxes::fill)
+    }
+
+    /// Messages of an account whose calls began before, the oldest first, each with its mailbox.
+    pub fn old_messages(
+        &self,
+        account: AccountId,
+        before: Time,
+        limit: u32,
+    ) -> Result<Vec<(RecordingId, String)>, StoreError> {
+        self.read(|connection| mailboxes::old(connection, (account, before), limit))
     }
 
     /// The sounds of an account, by name.

@@ -1,7 +1,7 @@
 //! Recordings: where each stands, and whose a link is.
 
 use clock::Time;
-use pbx::{Purpose, RecordingId};
+use pbx::{MessageState, Purpose, RecordingId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -30,6 +30,7 @@ pub(super) fn write(connection: &Connection, writes: &[RecordingWrite]) -> Resul
                 seconds,
                 mail,
             } => finish(connection, *recording, (KEPT, Some(*seconds)), mail)?,
+            RecordingWrite::Move { recording, to } => mark(connection, *recording, *to)?,
             RecordingWrite::Discard { recording, why } => {
                 finish(connection, *recording, (GONE, None), why)?;
             }
@@ -38,10 +39,27 @@ pub(super) fn write(connection: &Connection, writes: &[RecordingWrite]) -> Resul
     Ok(())
 }
 
+/// What is erased has no link any more; one that is erased before its audio is made never gets any.
+fn mark(
+    connection: &Connection,
+    recording: RecordingId,
+    to: MessageState,
+) -> Result<(), StoreError> {
+    let sql = match to {
+        MessageState::New => "UPDATE recordings SET heard = 0 WHERE id = ?1 AND state = 2",
+        MessageState::Saved => "UPDATE recordings SET heard = 1 WHERE id = ?1 AND state = 2",
+        MessageState::Erased => "UPDATE recordings SET state = 3 WHERE id = ?1 AND state < 3",
+    };
+    connection
+        .prepare_cached(sql)?
+        .execute([int(recording.0)])?;
+    Ok(())
+}
+
 fn begin(connection: &Connection, recording: &Recording) -> Result<(), StoreError> {
     let mailbox = match &recording.purpose {
         Purpose::Voicemail { mailbox, .. } => Some(&*mailbox.number),
-        Purpose::Inbound { .. } | Purpose::Outbound { .. } => None,
+        Purpose::Inbound { .. } | Purpose::Outbound { .. } | Purpose::Greeting { .. } => None,
     };
     connection
         .prepare_cached(

@@ -9,12 +9,14 @@ use rusqlite::Connection;
 
 use super::subjects::Subjects;
 use super::{
-    accounts, calls, connect, erase, events, groups, migrate, outbox, recordings, sounds, standings,
+    accounts, calls, connect, erase, events, groups, mailboxes, migrate, outbox, recordings,
+    sounds, standings,
 };
 use crate::account::AccountDocument;
 use crate::batch::{Batch, Durability, Erase};
 use crate::delivery::DeliveryId;
 use crate::error::StoreError;
+use crate::mailbox::MailboxRow;
 use crate::sound::SoundWrite;
 
 /// The one that writes: a single thread owns it. Blocking.
@@ -94,6 +96,12 @@ impl Writer {
     ) -> Result<AccountDocument, StoreError> {
         self.reach(Durability::Power)?;
         self.transaction(|connection, _| accounts::save(connection, name, document, at))
+    }
+
+    /// Keeps what a mailbox knows of its PIN.
+    pub fn save_mailbox(&mut self, row: &MailboxRow) -> Result<(), StoreError> {
+        self.reach(Durability::Power)?;
+        self.transaction(|connection, _| mailboxes::save(connection, row))
     }
 
     /// Keeps or forgets a sound of an account. `false`: there was none to forget.
@@ -229,7 +237,7 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: 7,
+                    known: 8,
                     ..
                 }
             ),

@@ -8,7 +8,7 @@ mod suite;
 use std::path::Path;
 
 use store::{Reader, Writer};
-use suite::{accounts, erasure, events, outbox, paging, recordings, sounds, stays};
+use suite::{accounts, erasure, events, mailboxes, outbox, paging, recordings, sounds, stays};
 
 fn open(folder: &Path) -> (Writer, Reader) {
     let path = folder.join("switchhook.db");
@@ -50,6 +50,8 @@ on_sqlite! {
     paging::names_and_numbers_find_the_same_user,
     paging::unknown_filters_match_nothing,
     paging::accounts_do_not_see_one_another,
+    mailboxes::messages_are_listed_counted_and_forgotten,
+    mailboxes::what_a_mailbox_knows_of_its_pin_is_kept,
     sounds::each_account_has_its_own,
     stays::pages_of_stays_equal_a_sorted_list,
     stays::a_stay_never_changes_and_counts_once,

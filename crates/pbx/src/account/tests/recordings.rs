@@ -30,7 +30,8 @@ fn mailbox() -> Desk {
     ]))
 }
 
-const GREETING: &str = "play [Prompt(\"vm-greeting\"), Tone(Beep)] to caller Once";
+const GREETING: &str = "play [Greeting { mailbox: \"1010\", greeting: Unavailable }, Tone(Beep)] to \
+                        caller Once";
 const BEEP: &str = "play [Tone(Beep)] to caller Once";
 const SAVED: &str = "play [Prompt(\"vm-message-saved\")] to caller Once";
 const TOLD: &str = "[message for 1010 to [\"john@acme.example.com\"]]";

@@ -96,6 +96,7 @@ impl Told {
             | Fact::RecordingClosed { .. }
             | Fact::RecordingFinished { .. }
             | Fact::RecordingDiscarded { .. }
+            | Fact::MessageMoved { .. }
             | Fact::Arrived { .. }
             | Fact::Stands { .. }
             | Fact::LegClosed { .. }

@@ -178,7 +178,8 @@ fn start(folder: &tempfile::TempDir, webhooks: &[Value], settings: Hooks) -> Ser
         accounts: accounts.clone(),
         seal: Arc::clone(&seal),
         deliver,
-        closed: mpsc::channel(1).0,
+        studio: mpsc::channel(1).0,
+        mailboxes: Box::new(|_| {}),
         readiness: Readiness::default(),
         metrics: Arc::clone(&metrics),
     })

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod erasure;
 pub(crate) mod events;
+pub(crate) mod mailboxes;
 pub(crate) mod model;
 pub(crate) mod outbox;
 pub(crate) mod paging;

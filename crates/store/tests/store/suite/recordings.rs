@@ -24,6 +24,7 @@ fn begun(number: u16) -> Recording {
                 name: "John Smith".into(),
             },
             emails: vec!["john@acme.example.com".into()],
+            copy_of: None,
         },
         caller_id: Some("61300000000".to_owned()),
         caller_name: None,
