@@ -1,7 +1,7 @@
 //! The media between two legs: bridged on one thread, or over a tie line between two.
 
 use clock::Time;
-use media::{Carries, Codec, Command, Description, Local, Port, ThreadId, Way, own_offer, tie};
+use media::{Carries, Codec, Command, Description, Local, Port, ThreadId, Way, own_offer};
 use pbx::LegId;
 
 use crate::legs::Tie;
@@ -13,21 +13,22 @@ impl Engine {
     /// between their threads now.
     pub(crate) fn connect(&mut self, one: LegId, other: LegId) -> Option<()> {
         let (a, b) = (self.speaker(one)?, self.speaker(other)?);
+        let kept = self.tie_between(one, other);
         self.untie(one);
         self.untie(other);
         self.point(one);
         self.point(other);
         if a.0.path.thread() == b.0.path.thread() {
+            self.release_tie(kept);
             self.bridge(&a, &b);
         } else {
-            let thread = b.0.path.thread();
-            let (near, far) = self.tie_line(&a, thread, self.carries(one))?;
+            let tie = kept.or_else(|| self.new_tie(a.0, b.0.path.thread()))?;
+            if let Some(leg) = self.legs.leg_mut(one) {
+                leg.media.tie = Some(tie);
+            }
+            let (near, far) = self.tie_line(&a, tie, self.carries(one))?;
             self.bridge(&a, &near);
             self.bridge(&far, &b);
-            let ends = [near.0.path, far.0.path];
-            if let Some(leg) = self.legs.leg_mut(one) {
-                leg.media.tie = Some(Tie { ends });
-            }
         }
         for (leg, peer) in [(one, other), (other, one)] {
             if let Some(leg) = self.legs.leg_mut(leg) {
@@ -53,29 +54,48 @@ impl Engine {
         fax.map_or(Carries::Audio, |_| Carries::Fax)
     }
 
-    /// A port beside `a` and one on another thread, and what is spoken between them: what `a` speaks
-    /// first.
-    pub(crate) fn tie_line(
-        &mut self,
-        a: &(Port, Description),
-        thread: ThreadId,
-        carries: Carries,
-    ) -> Option<((Port, Description), (Port, Description))> {
-        let mut voices = a.1.formats().iter().map(|format| format.codec);
-        let codec = voices.find(|codec| codec.is_voice())?;
-        let near = self.ports.take_beside(a.0)?;
+    /// Takes out the tie line between two who talk already, seen from `one`: what they agree on anew
+    /// needs no other ports, of which there may be none.
+    fn tie_between(&mut self, one: LegId, other: LegId) -> Option<Tie> {
+        let talk = self.legs.leg(one)?.other == Some(other);
+        let mut tie_of = |leg| self.legs.leg_mut(leg).filter(|_| talk)?.media.tie.take();
+        let near_first = tie_of(one);
+        near_first.or_else(|| {
+            let Tie { ends: [far, near] } = tie_of(other)?;
+            Some(Tie { ends: [near, far] })
+        })
+    }
+
+    /// A port beside `a` and one on another thread.
+    pub(crate) fn new_tie(&mut self, a: Port, thread: ThreadId) -> Option<Tie> {
+        let near = self.ports.take_beside(a)?;
         let Some(far) = self.ports.take_on(thread) else {
             self.ports.add(vec![near]);
             return None;
         };
+        let ends = [near, far];
+        let claims = ends.map(|port| Command::Claim { path: port.path });
+        self.effects.extend(claims.map(Effect::Media));
+        Some(Tie { ends })
+    }
+
+    /// What is spoken over a tie line, seen from its ends: what `a` speaks first.
+    pub(crate) fn tie_line(
+        &mut self,
+        a: &(Port, Description),
+        tie: Tie,
+        carries: Carries,
+    ) -> Option<((Port, Description), (Port, Description))> {
+        let Tie { ends: [near, far] } = tie;
+        let mut voices = a.1.formats().iter().map(|format| format.codec);
+        let codec = voices.find(|codec| codec.is_voice())?;
         let address = self.settings.media_address;
         let at = |port: Port| (port, (address, port.rtp_port).into());
-        let claims = [near, far].map(|port| Command::Claim { path: port.path });
         let spoken = match carries {
             Carries::Audio => Some(codec),
             Carries::Fax => None,
         };
-        let commands = claims.into_iter().chain(tie(at(near), at(far), spoken));
+        let commands = media::tie(at(near), at(far), spoken);
         self.effects.extend(commands.map(Effect::Media));
         let end = |port: Port| {
             let local = Local {
@@ -103,7 +123,7 @@ impl Engine {
     pub(crate) fn release_tie(&mut self, tie: Option<Tie>) {
         let ends = tie.into_iter().flat_map(|tie| tie.ends);
         self.effects
-            .extend(ends.map(|path| Effect::Media(Command::Release { path })));
+            .extend(ends.map(|Port { path, .. }| Effect::Media(Command::Release { path })));
     }
 
     /// Two who talk do so no more; both are still there, and each may be offered another's media.

@@ -152,7 +152,8 @@ pub(crate) enum Hears {
 /// Two paths that are each other's phone, one on each of two threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tie {
-    pub(crate) ends: [PathId; 2],
+    /// Beside the leg that has it, and beside the other one.
+    pub(crate) ends: [Port; 2],
 }
 
 /// A place in a room.

@@ -60,8 +60,9 @@ impl Engine {
         };
         let other = self.legs.leg(leg)?.other;
         let legs = [Some(leg), other].into_iter().flatten();
-        let mut ties = legs.filter_map(|leg| self.legs.leg(leg)?.media.tie.as_ref());
-        ties.find_map(|tie| tie.ends.into_iter().find(|end| end.thread() == thread))
+        let ties = legs.filter_map(|leg| self.legs.leg(leg)?.media.tie.as_ref());
+        let mut ends = ties.flat_map(|tie| tie.ends.map(|end| end.path));
+        ends.find(|end| end.thread() == thread)
     }
 
     /// Leaves out what is said from now on.

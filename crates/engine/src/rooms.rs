@@ -8,7 +8,7 @@ use clock::Time;
 use media::{Carries, Command, PathId, RoomId, ThreadId};
 use pbx::{AccountId, HangupCause, LegId, Speech};
 
-use crate::legs::{Seat, Tie};
+use crate::legs::Seat;
 use crate::{Effect, Engine};
 
 /// Rooms that somebody is in.
@@ -126,13 +126,13 @@ impl Engine {
         if thread == own.thread() {
             return Some(own);
         }
-        let Some((near, far)) = self.tie_line(&speaker, thread, Carries::Audio) else {
+        let Some(tie) = self.new_tie(speaker.0, thread) else {
             self.rooms.leave(&key, id);
             return None;
         };
+        self.legs.leg_mut(id)?.media.tie = Some(tie);
+        let (near, far) = self.tie_line(&speaker, tie, Carries::Audio)?;
         self.bridge(&speaker, &near);
-        let ends = [near.0.path, far.0.path];
-        self.legs.leg_mut(id)?.media.tie = Some(Tie { ends });
         Some(far.0.path)
     }
 

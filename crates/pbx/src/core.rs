@@ -277,15 +277,8 @@ impl Core {
                     leg: self.caller.leg,
                 });
             }
-            Hears::Answered if self.caller.playing.is_none() && !self.is_connected() => {
-                let play = self.caller.next_play();
-                self.caller.playing = Some(Playing::Ringback(play));
-                turn.push(Effect::Play {
-                    leg: self.caller.leg,
-                    play,
-                    sounds: vec![Sound::Tone(Tone::Ringback)],
-                    times: Times::Forever,
-                });
+            Hears::Answered if !self.is_connected() => {
+                self.play_ringback(turn);
                 self.tell_handing_rings(turn);
             }
             Hears::Absent
@@ -294,6 +287,21 @@ impl Core {
             | Hears::EarlyMedia(_)
             | Hears::Gone => {}
         }
+    }
+
+    /// Who was answered and hears nothing hears that somebody is called.
+    pub(crate) fn play_ringback(&mut self, turn: &mut Turn<'_>) {
+        if self.caller.playing.is_some() {
+            return;
+        }
+        let play = self.caller.next_play();
+        self.caller.playing = Some(Playing::Ringback(play));
+        turn.push(Effect::Play {
+            leg: self.caller.leg,
+            play,
+            sounds: vec![Sound::Tone(Tone::Ringback)],
+            times: Times::Forever,
+        });
     }
 
     /// The caller hears `from`, unless another leg was first and still sends, or an object speaks.

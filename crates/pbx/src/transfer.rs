@@ -23,6 +23,15 @@ pub(crate) struct Handing {
     pub(crate) user: UserIndex,
     /// What it is told before it is let go.
     hears: Option<PlayId>,
+    knows: Knows,
+}
+
+/// What a user who has handed the call on was told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knows {
+    Nothing,
+    /// That it rings.
+    Rings,
 }
 
 impl Call {
@@ -54,8 +63,11 @@ impl Call {
             leg,
             user,
             hears: None,
+            knows: Knows::Nothing,
         });
-        self.enter(node, turn)
+        let life = self.enter(node, turn);
+        self.core.ring_handed_on(turn);
+        life
     }
 
     /// The user who may hand on whom the leg talks with. Carriers may not: they would call at the
@@ -222,10 +234,20 @@ impl Core {
         }
     }
 
+    /// Whoever was handed on hears that somebody is called: a phone may take seconds until it says
+    /// that it rings.
+    fn ring_handed_on(&mut self, turn: &mut Turn<'_>) {
+        if self.handing.is_some() && !self.attempts.is_empty() && !self.is_connected() {
+            self.play_ringback(turn);
+        }
+    }
+
     /// Who has handed the call on hears that it rings.
-    pub(crate) fn tell_handing_rings(&self, turn: &mut Turn<'_>) {
-        if let Some(Handing { leg, .. }) = self.handing {
-            refer(leg, Progress::Ringing, turn);
+    pub(crate) fn tell_handing_rings(&mut self, turn: &mut Turn<'_>) {
+        if let Some(Handing { leg, knows, .. }) = &mut self.handing
+            && std::mem::replace(knows, Knows::Rings) == Knows::Nothing
+        {
+            refer(*leg, Progress::Ringing, turn);
         }
     }
 

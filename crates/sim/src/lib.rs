@@ -26,7 +26,7 @@ mod world;
 use std::fmt;
 
 pub use network::Weather;
-pub use party::{Call, Reception, Talk, Temper, Then};
+pub use party::{Call, Reception, Talk, Target, Temper, Then};
 pub use planted::Planted;
 pub use run::{Level, Outcome, Telling, run};
 pub use world::{Recorded, RecordedInput};

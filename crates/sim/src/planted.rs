@@ -57,6 +57,8 @@ pub enum Planted {
     NotMixed,
     /// Agents who did not answer are not left alone for as long as their queue says.
     ShortRests,
+    /// Who was handed on is not brought together with who takes the call.
+    HandedOnToNobody,
 }
 
 impl Planted {
@@ -83,6 +85,7 @@ impl Planted {
         Self::NothingPlayed,
         Self::NotMixed,
         Self::ShortRests,
+        Self::HandedOnToNobody,
     ];
 
     /// The bug of that name, as `Debug` writes it.
@@ -158,8 +161,16 @@ impl Planter {
             return effects;
         };
         let live = shell.paths_in_use();
+        let handed_on = |path| shell.path(path).is_some_and(|path| path.is_handed_on);
+        let is_lost = |effect: &Effect| match effect {
+            Effect::Media(Command::Bridge { a, b, .. }) => {
+                bug == Planted::HandedOnToNobody && (handed_on(*a) || handed_on(*b))
+            }
+            _ => false,
+        };
         effects
             .into_iter()
+            .filter(|effect| !is_lost(effect))
             .flat_map(|effect| spoilt(bug, effect, &live))
             .collect()
     }

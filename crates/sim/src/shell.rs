@@ -37,6 +37,8 @@ pub(crate) struct Path {
     pub(crate) changed_at: Time,
     /// Every path it was ever bridged with, and when that began.
     pub(crate) bridges: Vec<(Time, PathId)>,
+    /// Whether it was parted from another that goes on: somebody was handed on.
+    pub(crate) is_handed_on: bool,
 }
 
 impl Path {
@@ -129,6 +131,7 @@ impl Shell {
             voiced: None,
             changed_at: now,
             bridges: Vec::new(),
+            is_handed_on: false,
         };
         self.paths.insert(path, bound);
         self.by_port.insert(port, path);
@@ -148,7 +151,10 @@ impl Shell {
             }
             Command::Bridge { a, b, .. } => self.bridge(now, *a, *b),
             Command::Unbridge { path } => {
-                self.in_use(*path, "is unbridged")?;
+                let other = self.in_use(*path, "is unbridged")?.bridge;
+                for path in [Some(*path), other].into_iter().flatten() {
+                    self.in_use(path, "is parted")?.is_handed_on = true;
+                }
                 self.unbridge(now, *path);
                 Ok(News::new())
             }

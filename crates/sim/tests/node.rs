@@ -234,7 +234,7 @@ fn both_sides_hold_at_once_and_nobody_waits_long() {
     let holds = Talk {
         hangs_up_after: None,
         holds: Some((secs(2), secs(20))),
-        presses: Vec::new(),
+        ..Talk::default()
     };
     let mut scenario = Scenario::new()
         .unwrap()
@@ -271,7 +271,7 @@ fn a_glare_on_a_slow_network_is_over_soon() {
         let holds = |hangs_up_after| Talk {
             hangs_up_after,
             holds: Some((secs(3), secs(20))),
-            presses: Vec::new(),
+            ..Talk::default()
         };
         let mut scenario = Scenario::with(setting, |_| {}).unwrap();
         scenario.run(secs(10)).unwrap();

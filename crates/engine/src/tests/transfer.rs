@@ -221,6 +221,15 @@ fn legs_on_two_threads_talk_over_a_tie_line() {
         })
         .collect();
     assert_eq!(bridges, [(here, here), (elsewhere, elsewhere)]);
+    // What they agree on later needs no other ports: there may be none.
+    while world.engine.ports.take().is_some() {}
+    for (one, other) in [(one, other), (other, one)] {
+        assert!(world.engine.connect(one, other).is_some());
+        let is_bridge = |effect: &Effect| matches!(effect, Effect::Media(Command::Bridge { .. }));
+        let effects = std::mem::take(&mut world.engine.effects);
+        let bridges = effects.iter().filter(|effect| is_bridge(effect));
+        assert_eq!(bridges.count(), 2);
+    }
     // What was taken for it is given back.
     world.engine.untie(one);
     let released = |effect: &Effect| matches!(effect, Effect::Media(Command::Release { .. }));

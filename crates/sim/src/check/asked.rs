@@ -126,6 +126,8 @@ impl<'a> AskedCase<'a> {
             .filter_map(|witness| witness.belief.end())
             .map(|(gone, _)| gone);
         match gone.max() {
+            // Who has handed the call on is gone before its end.
+            Some(_) if self.told.is_handed_on => Ok(()),
             Some(gone) if talked.iter().all(steady) && is_late(at, gone, self.slack()) => Err(
                 format!("it ends at {at}, whoever picked up is gone at {gone}"),
             ),

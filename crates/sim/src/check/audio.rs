@@ -55,6 +55,9 @@ impl World {
                 self.must_be_bridged(talker)?;
                 continue;
             };
+            if !self.has_met_for_long(talker) {
+                continue;
+            }
             heard += 1;
             hears(&self.shell, talker)
                 .and_then(|()| agree(talker.belief, other.belief))
@@ -81,6 +84,16 @@ impl World {
         })
     }
 
+    /// Two who have been brought together after they had answered need offers until they know it.
+    fn has_met_for_long(&self, talker: &Talker<'_>) -> bool {
+        let path = self.shell.path(talker.path);
+        path.is_none_or(|path| {
+            let others = path.bridges.iter().map(|(_, other)| Some(*other));
+            let meets_again = others.into_iter().any(|other| other != path.bridge);
+            !meets_again || self.now - path.changed_at > self.weather.slack() + GLARES
+        })
+    }
+
     /// Who talks for so long talks with somebody, or with us.
     fn must_be_bridged(&self, talker: &Talker<'_>) -> Result<(), Broken> {
         let slack = self.weather.slack();
@@ -92,6 +105,8 @@ impl World {
         // Whoever picked up a program's call waits for the number to answer.
         let waits = self.summoned.contains(&talker.path)
             && found.is_some_and(|path| path.bridges.is_empty());
+        // Whoever has handed a call on holds on until somebody takes it.
+        let waits = waits || talker.belief.hands_on;
         Broken::unless(!talks || !is_alone || waits, || {
             let Talker { party, belief, .. } = talker;
             format!("{} talks with nobody: {belief:?} at {found:?}", party.name)

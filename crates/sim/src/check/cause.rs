@@ -64,6 +64,18 @@ impl Cause {
         )
     }
 
+    /// Whether somebody asked that a call be handed on.
+    pub(crate) fn is_transfer(&self) -> bool {
+        matches!(
+            self,
+            Self::Message {
+                method: Method::Refer,
+                code: None,
+                ..
+            }
+        )
+    }
+
     /// Whether somebody accepted a call.
     pub(crate) fn is_acceptance(&self) -> bool {
         matches!(

@@ -47,6 +47,8 @@ pub(crate) struct Told {
     pub(crate) caller: Option<(PartyId, String)>,
     pub(crate) events: Vec<Event>,
     pub(crate) legs: Vec<LegTold>,
+    /// Somebody in it has handed it on: parts begin and end without an end of the call.
+    pub(crate) is_handed_on: bool,
     ringing: BTreeMap<String, Time>,
 }
 
@@ -184,6 +186,7 @@ impl Story {
         let known = self.calls.get_mut(&event.call);
         let call = known.ok_or_else(|| told("it never arrived".to_owned()))?;
         call.events.push(event.clone());
+        call.is_handed_on |= cause.is_transfer();
         let limits = &self.ring_limits;
         // Who is picked up is answered by us.
         let is_pick_up = self.may_pick_up && matches!(event.fact, Fact::OutboundAnswered { .. });
@@ -217,6 +220,7 @@ impl Story {
             caller,
             events: Vec::new(),
             legs: Vec::new(),
+            is_handed_on: false,
             ringing: BTreeMap::new(),
         };
         self.calls.insert(event.call, told);
@@ -260,6 +264,10 @@ impl Told {
             }
             Fact::UserAnswered { user } => {
                 self.stops_ringing(event, &user.number, limits)?;
+                // Who took part before takes it back, or is brought together with somebody.
+                if self.is_handed_on {
+                    return Ok(());
+                }
                 accepted(cause)
             }
             Fact::UserEnded { user } => self.stops_ringing(event, &user.number, limits),

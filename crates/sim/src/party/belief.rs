@@ -20,6 +20,8 @@ pub(crate) struct Belief {
     pub(crate) side: Side,
     pub(crate) began: Time,
     pub(crate) stage: Stage,
+    /// Whether it has asked that the other side be handed on.
+    pub(crate) hands_on: bool,
     /// What it will do once it talks.
     pub(crate) talk: Talk,
     /// What the node described last.

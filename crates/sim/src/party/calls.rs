@@ -8,7 +8,7 @@ use sip::{Answer, DialogId, EndCause, Incoming, Invite, Message, NatPolicy, Part
 
 use super::belief::{Belief, BeliefId, End, Side, Stage};
 use super::carrier::Carrier;
-use super::habit::{Talk, Then};
+use super::habit::{Talk, Target, Then};
 use super::{Act, Call, Out, Party, Role};
 use crate::network::NODE;
 
@@ -97,6 +97,7 @@ impl Party {
             side,
             began: now,
             stage: Stage::Waiting,
+            hands_on: false,
             talk: Talk::default(),
             told: None,
             ours: None,
@@ -242,6 +243,40 @@ impl Party {
         self.carry_out(now, outputs, out);
     }
 
+    /// Asks the node to hand on whom the party talks with (RFC 5589).
+    pub(super) fn hand_on(&mut self, now: Time, id: BeliefId, target: &Target, out: &mut Out) {
+        let Some(dialog) = self
+            .belief(id)
+            .filter(|it| it.is_talking())
+            .map(|it| it.dialog)
+        else {
+            return;
+        };
+        let node = NODE.ip();
+        let refer_to = match target {
+            Target::Number(number) => Some(format!("<sip:{number}@{node}>")),
+            Target::OtherCall => {
+                let mut calls = self.live_calls();
+                let other = calls.find(|(other, belief)| *other != id && belief.is_talking());
+                let replaces = other.and_then(|(_, other)| self.ua.replaces_of(other.dialog));
+                // The node sees the dialog from the other side.
+                replaces.map(|seen| {
+                    let value = format!(
+                        "{};to-tag={};from-tag={}",
+                        seen.call_id, seen.from_tag, seen.to_tag
+                    );
+                    format!("<sip:1000@{node}?Replaces={}>", in_uri_header(&value))
+                })
+            }
+        };
+        let Some(refer_to) = refer_to else { return };
+        if let Some(belief) = self.belief_mut(id) {
+            belief.hands_on = true;
+        }
+        let outputs = self.ua.refer(now, dialog, &refer_to);
+        self.carry_out(now, outputs, out);
+    }
+
     /// Offers a session that flows in another direction.
     pub(super) fn offer(&mut self, now: Time, act: Act, out: &mut Out) {
         let (id, direction) = match act {
@@ -305,7 +340,10 @@ impl Party {
             .map(|(after, length)| (after + length, Act::Resume(id)));
         let presses = talk.presses.iter();
         let presses = presses.map(|(after, key)| (*after, Act::Press(id, *key)));
-        let acts = [hang_up, hold, resume].into_iter().flatten().chain(presses);
+        let hands_on = talk.hands_on.clone();
+        let hands_on = hands_on.map(|(after, target)| (after, Act::HandOn(id, target)));
+        let acts = [hang_up, hold, resume, hands_on];
+        let acts = acts.into_iter().flatten().chain(presses);
         out.acts.extend(acts.map(|(after, act)| (now + after, act)));
     }
 
@@ -447,6 +485,15 @@ impl Carrier {
             .and_then(|registrar| registrar.contact.clone())
             .unwrap_or_else(|| to.to_owned())
     }
+}
+
+/// Text as the value of a header in a URI (RFC 3261 §19.1.2).
+fn in_uri_header(text: &str) -> String {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    escaped.collect()
 }
 
 /// The Call-ID of a message.

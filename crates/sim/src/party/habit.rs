@@ -36,6 +36,17 @@ pub struct Talk {
     pub holds: Option<(Duration, Duration)>,
     /// The keys it presses (by INFO), and when.
     pub presses: Vec<(Duration, char)>,
+    /// When it hands the other side on, and to whom.
+    pub hands_on: Option<(Duration, Target)>,
+}
+
+/// To whom a party hands on whom it talks with.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A number (a blind transfer).
+    Number(String),
+    /// Whomever it talks with in another call (an attended transfer); without one, nobody.
+    OtherCall,
 }
 
 /// How a party decides.
@@ -126,7 +137,21 @@ pub(crate) fn moody_talk(random: &mut Random) -> Talk {
             .percent(40)
             .then(|| (seconds(random, 1, 4), seconds(random, 1, 5))),
         presses: moody_keys(random),
+        hands_on: moody_transfer(random),
     }
+}
+
+/// Some talk for a while and hand on, at times to somebody who is not there.
+fn moody_transfer(random: &mut Random) -> Option<(Duration, Target)> {
+    if !random.percent(15) {
+        return None;
+    }
+    let numbers = ["1000", "1001", "1002", "1003", "0412345678", "1099", "*5"];
+    let target = match (random.percent(40), random.pick(&numbers)) {
+        (false, Some(number)) => Target::Number((*number).to_owned()),
+        (true, _) | (false, None) => Target::OtherCall,
+    };
+    Some((millis(random, 200, 14_000), target))
 }
 
 /// Keys as people press them who were asked for some: one, an internal number, or in despair.

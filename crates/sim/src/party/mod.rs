@@ -21,7 +21,7 @@ pub(crate) use belief::{Belief, BeliefId, End, Side, Stage};
 pub(crate) use calls::call_id_of;
 pub(crate) use carrier::{Calls, Carrier};
 pub(crate) use habit::moody_talk;
-pub use habit::{Reception, Talk, Temper, Then};
+pub use habit::{Reception, Talk, Target, Temper, Then};
 pub(crate) use phone::{Phone, Registered, Stays};
 pub(crate) use place::Place;
 
@@ -60,6 +60,8 @@ pub(crate) enum Act {
     Resume(BeliefId),
     /// Presses a key.
     Press(BeliefId, char),
+    /// Hands on whom it talks with.
+    HandOn(BeliefId, Target),
     /// Ends whatever call it has, some way or other.
     Leave(BeliefId),
     /// Loses the network, but not its memory.
@@ -199,6 +201,7 @@ impl Party {
             Act::HangUp(belief) => self.hang_up(now, belief, out),
             Act::Hold(_) | Act::Resume(_) => self.offer(now, act, out),
             Act::Press(belief, key) => self.press(now, belief, key, out),
+            Act::HandOn(belief, target) => self.hand_on(now, belief, &target, out),
             Act::Leave(belief) => self.leave(now, belief, out),
             Act::Unplug => self.power = Power::Unplugged,
             Act::PowerCut => self.power_cut(now),

@@ -52,12 +52,12 @@ fn a_called_user_hands_the_caller_on_to_a_colleague() {
         "[1010 ended]",
         "[1011 rings]",
         "dial 1011-desk as +61300000000",
+        "play [Tone(Ringback)] to caller Forever",
     ]);
     desk.rings("1011-desk");
-    desk.check(&[
-        "play [Tone(Ringback)] to caller Forever",
-        "tell 1010-desk of the transfer: Ringing",
-    ]);
+    desk.check(&["tell 1010-desk of the transfer: Ringing"]);
+    desk.rings("1011-desk");
+    desk.check(&[]);
     desk.answers("1011-desk");
     desk.check(&[
         "stop playing to caller",
@@ -86,11 +86,16 @@ fn a_calling_user_hands_on_whom_it_called() {
         "[1010's call ended]",
         "[1011 rings]",
         "dial 1011-desk as +61412345678",
+        "play [Tone(Ringback)] to carrier Forever",
     ]);
     // The phone does not wait.
     desk.hangs_up("caller", HangupCause::Normal);
     desk.answers("1011-desk");
-    desk.check(&["connect outside with 1011-desk", "[1011 answered]"]);
+    desk.check(&[
+        "stop playing to outside",
+        "connect outside with 1011-desk",
+        "[1011 answered]",
+    ]);
     desk.hangs_up("outside", HangupCause::Normal);
     desk.check(&[
         "hang up 1011-desk: normal",
@@ -112,9 +117,11 @@ fn who_stays_keeps_its_own_story() {
         "part caller",
         "[1010's call ended]",
         "dial 61412345678 by carrier as 61298765432",
+        "play [Tone(Ringback)] to 1011-desk Forever",
     ]);
     desk.answers("carrier");
     desk.check(&[
+        "stop playing to 1011-desk",
         "tell caller of the transfer: Done",
         "hang up caller: normal",
         "connect 1011-desk with carrier",
@@ -137,6 +144,7 @@ fn a_call_that_nobody_takes_comes_back_to_who_holds_on() {
     desk.check(&[
         "[1011 ended]",
         "tell 1010-desk of the transfer: Failed(Busy)",
+        "stop playing to caller",
         "[1010 rings]",
         "connect caller with 1010-desk",
         "[1010 answered]",
@@ -153,7 +161,12 @@ fn a_call_that_nobody_takes_ends_when_nobody_holds_on() {
     desk.hangs_up("1010-desk", HangupCause::Normal);
     desk.ladder.clear();
     desk.fails("1011-desk", Failure::Busy);
-    desk.check(&["[1011 ended]", "hang up caller: busy", "[over: busy]"]);
+    desk.check(&[
+        "[1011 ended]",
+        "stop playing to caller",
+        "hang up caller: busy",
+        "[over: busy]",
+    ]);
     desk.is_over();
 }
 
