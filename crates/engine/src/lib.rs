@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod accounts;
 mod auth;
 mod bridge;
 mod describe;
@@ -327,17 +328,6 @@ impl Engine {
         }
     }
 
-    /// The plan in force for an account.
-    pub fn plan(&self, account: AccountId) -> Option<&Arc<Plan>> {
-        self.accounts.get(&account).map(Account::plan)
-    }
-
-    /// The queues of an account as they are now.
-    pub fn queues(&self, account: AccountId, now: Time) -> Vec<pbx::QueueView> {
-        let account = self.accounts.get(&account);
-        account.map_or_else(Vec::new, |account| account.queues(now).collect())
-    }
-
     fn take(&mut self, now: Time, input: Input<'_>) {
         match input {
             Input::Packet { source, bytes } => {
@@ -384,11 +374,7 @@ impl Engine {
                 self.mailbox_changed(now, account, name);
             }
             Input::Apply(plan) => self.apply(now, plan),
-            Input::Restore { account, standings } => {
-                if let Some(account) = self.accounts.get_mut(&account) {
-                    account.restore(&standings, now);
-                }
-            }
+            Input::Restore { account, standings } => self.restore(now, account, &standings),
             Input::Agent {
                 account,
                 user,
@@ -410,45 +396,6 @@ impl Engine {
             }
             Input::Wake => self.wake(now),
         }
-    }
-
-    fn apply(&mut self, now: Time, plan: Arc<Plan>) {
-        for aor in self.directory.apply(&plan) {
-            self.registrar.remove(aor);
-        }
-        self.trunks_changed(now, plan.account, &plan);
-        self.review_watchers(now, &plan);
-        let id = plan.account;
-        match self.accounts.get_mut(&id) {
-            Some(account) => {
-                for effect in account.apply(plan, now, &mut self.ids) {
-                    self.pbx_effect(now, id, effect);
-                }
-            }
-            None => {
-                self.accounts.insert(id, Account::new(plan));
-            }
-        }
-    }
-
-    fn remove(&mut self, now: Time, account: AccountId) {
-        self.pbx_input(
-            now,
-            account,
-            pbx::Input::EndAll {
-                cause: HangupCause::Shutdown,
-            },
-        );
-        for leg in self.legs.of_account(account) {
-            self.hang_up(now, leg, HangupCause::Shutdown);
-        }
-        for aor in self.directory.remove(account) {
-            self.registrar.remove(aor);
-        }
-        self.trunks_removed(now, account);
-        self.watchers_removed(now, account);
-        self.accounts.remove(&account);
-        self.set_wake(account, None);
     }
 
     fn wake(&mut self, now: Time) {
@@ -561,22 +508,6 @@ impl Engine {
                 self.effects.push(Effect::Originated { outcome });
             }
         }
-    }
-
-    fn account_fault(&mut self, now: Time, id: AccountId) {
-        self.faults += 1;
-        self.set_wake(id, None);
-        if let Some(account) = self.accounts.get_mut(&id) {
-            *account = account.without_calls();
-        }
-        for leg in self.legs.of_account(id) {
-            self.hang_up(now, leg, HangupCause::AccountFault);
-        }
-        self.watch_again(id);
-        self.effects.push(Effect::CloseCalls {
-            account: id,
-            at: now,
-        });
     }
 
     fn set_wake(&mut self, account: AccountId, at: Option<Time>) {

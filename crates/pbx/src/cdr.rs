@@ -232,8 +232,7 @@ impl Fold {
                 let ended = self.calls.remove(&event.call);
                 ended.map_or_else(Vec::new, |call| call.into_rows(event))
             }
-            // Media may be closed after the call has ended: it must not open it again. What stands is no
-            // part of a call.
+            // Media may be closed after the call has ended, and what stands is no part of one.
             Fact::LegClosed { .. } | Fact::Stands { .. } => Vec::new(),
             Fact::RecordingFinished { .. }
             | Fact::RecordingClosed { .. }
