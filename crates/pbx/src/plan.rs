@@ -199,9 +199,12 @@ impl Plan {
     /// Whether there are time conditions with that switch.
     pub(crate) fn has_time_switch(&self, number: &str) -> bool {
         let mut nodes = self.nodes.iter();
-        nodes.any(|node| match &node.object {
-            AnyObject::TimeConditions(conditions) => conditions.switch() == Some(number),
-            _ => false,
+        nodes.any(|node| {
+            if let AnyObject::TimeConditions(conditions) = &node.object {
+                conditions.switch() == Some(number)
+            } else {
+                false
+            }
         })
     }
 

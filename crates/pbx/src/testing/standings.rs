@@ -26,15 +26,17 @@ impl Standings {
     /// What the account answered with.
     pub fn effects(&mut self, effects: &[Effect]) -> Verdict {
         for effect in effects {
-            match effect {
-                Effect::Emit(event) => self.fact(&event.fact),
-                // Without a leg it is for, it rings the phones of who calls.
-                Effect::Dial {
-                    for_leg: Some(_),
-                    target: Target::Device { username },
-                    ..
-                } => self.rings(username)?,
-                _ => {}
+            if let Effect::Emit(event) = effect {
+                self.fact(&event.fact);
+            }
+            // Without a leg it is for, it rings the phones of who calls.
+            if let Effect::Dial {
+                for_leg: Some(_),
+                target: Target::Device { username },
+                ..
+            } = effect
+            {
+                self.rings(username)?;
             }
         }
         Ok(())
