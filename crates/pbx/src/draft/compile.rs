@@ -64,7 +64,7 @@ pub(crate) struct Compiler<'a> {
     pub(super) groups: BTreeMap<GroupRef, String>,
     pub(super) claimed: BTreeMap<E164, (NodeIndex, String)>,
     /// Internal numbers that objects have, and where.
-    claimed_inside: BTreeMap<Arc<str>, (NodeIndex, String)>,
+    pub(super) claimed_inside: BTreeMap<Arc<str>, (NodeIndex, String)>,
     pub(super) parking: Arc<Parking>,
 }
 
@@ -341,7 +341,7 @@ impl Compiler<'_> {
         self.warning(self.path_of(setting), rule);
     }
 
-    fn path_of(&self, setting: &str) -> String {
+    pub(super) fn path_of(&self, setting: &str) -> String {
         format!("{}.{setting}", self.settings_path)
     }
 
@@ -492,43 +492,6 @@ impl Compiler<'_> {
         }
     }
 
-    /// Takes internal numbers for the object: calls of users to them begin here.
-    pub(crate) fn claim_internal(&mut self, setting: &str, numbers: &[String]) {
-        for (position, number) in numbers.iter().enumerate() {
-            let path = self.path_of(&format!("{setting}[{position}]"));
-            if let Some(other) = self.owner_inside(number) {
-                self.error(path, format!("`{number}` is {other}: it must be unique"));
-                continue;
-            }
-            let number = number.as_str().into();
-            self.claimed_inside.insert(number, (self.node, path));
-        }
-    }
-
-    /// Where calls of users to internal numbers begin that are no users': those of objects, and the
-    /// slots of parked calls.
-    fn numbers_of_flows(&self, nodes: &mut Vec<Node>) -> BTreeMap<Arc<str>, NodeIndex> {
-        let objects = self.claimed_inside.iter();
-        let objects = objects.map(|(number, (node, _))| (Arc::clone(number), *node));
-        let mut numbers: BTreeMap<_, _> = objects.collect();
-        for slot in &self.parking.slots {
-            let door = Door::Slot(Arc::clone(slot));
-            let park = AnyObject::Park(Park::behind(door, &self.parking));
-            numbers.insert(Arc::clone(slot), add_node(nodes, park));
-        }
-        numbers
-    }
-
-    /// Whose internal number it is already, in words.
-    fn owner_inside(&self, number: &str) -> Option<String> {
-        let mut users = self.users.iter();
-        if let Some(user) = users.find(|user| *user.who.number == *number) {
-            return Some(format!("the internal number of {}", user.who.name));
-        }
-        let (_, path) = self.claimed_inside.get(number)?;
-        Some(format!("used at {path} too"))
-    }
-
     fn claim(&mut self, setting: &str, number: E164) {
         let path = self.path_of(setting);
         if let Some((_, other)) = self.claimed.get(&number) {
@@ -555,7 +518,7 @@ pub(crate) fn is_digit(char: char) -> bool {
     char.is_ascii_digit()
 }
 
-fn add_node(nodes: &mut Vec<Node>, object: AnyObject) -> NodeIndex {
+pub(super) fn add_node(nodes: &mut Vec<Node>, object: AnyObject) -> NodeIndex {
     nodes.push(Node::unwired(object));
     NodeIndex(nodes.len() - 1)
 }

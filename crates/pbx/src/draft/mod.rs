@@ -9,6 +9,7 @@ mod document;
 mod export;
 mod flows;
 mod http;
+mod inside;
 mod outside;
 mod parking;
 mod people;
