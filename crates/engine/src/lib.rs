@@ -368,11 +368,7 @@ impl Engine {
                 account,
                 user,
                 counts,
-            } => {
-                let name = Arc::clone(&user);
-                self.pbx_input(now, account, pbx::Input::Mailbox { user, counts });
-                self.mailbox_changed(now, account, name);
-            }
+            } => self.mailbox_changed(now, account, user, counts),
             Input::Apply(plan) => self.apply(now, plan),
             Input::Restore { account, standings } => self.restore(now, account, &standings),
             Input::Agent {

@@ -193,7 +193,15 @@ impl Engine {
     }
 
     /// A mailbox holds another number of messages.
-    pub(crate) fn mailbox_changed(&mut self, now: Time, account: AccountId, name: Arc<str>) {
+    pub(crate) fn mailbox_changed(
+        &mut self,
+        now: Time,
+        account: AccountId,
+        user: Arc<str>,
+        counts: pbx::MailboxCounts,
+    ) {
+        let name = Arc::clone(&user);
+        self.pbx_input(now, account, pbx::Input::Mailbox { user, counts });
         let what = What::Mailbox;
         let watched = Watched {
             account,

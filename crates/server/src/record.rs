@@ -217,22 +217,25 @@ pub fn replay(path: &Path, mut watch: impl FnMut(Time, &Effect)) -> anyhow::Resu
 }
 
 fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effect>> {
-    let input = match entry {
-        Entry::Packet { source, base64 } => {
-            let bytes = STANDARD.decode(base64)?;
-            return Ok(engine.handle(
-                now,
-                Input::Packet {
-                    source: source.into(),
-                    bytes: &bytes,
-                },
-            ));
-        }
-        Entry::Apply {
-            account,
-            version,
-            draft,
-        } => Input::Apply(plan_of(draft, AccountId(account), version)?),
+    if let Entry::Packet { source, base64 } = entry {
+        let (source, bytes) = (source.into(), &STANDARD.decode(base64)?);
+        return Ok(engine.handle(now, Input::Packet { source, bytes }));
+    }
+    if let Entry::Apply {
+        account,
+        version,
+        draft,
+    } = entry
+    {
+        let plan = plan_of(draft, AccountId(account), version)?;
+        return Ok(engine.handle(now, Input::Apply(plan)));
+    }
+    Ok(input_of(entry).map_or_else(Vec::new, |input| engine.handle(now, input)))
+}
+
+/// What needs nothing read that could be wrong.
+fn input_of(entry: Entry) -> Option<Input<'static>> {
+    Some(match entry {
         Entry::FlowClosed { flow } => Input::FlowClosed(FlowId(flow)),
         Entry::SendFailed {
             transport,
@@ -297,9 +300,10 @@ fn play(engine: &mut Engine, now: Time, entry: Entry) -> anyhow::Result<Vec<Effe
         Entry::Load { load } => Input::Load(load.into()),
         Entry::HangUpAll => Input::HangUpAll,
         Entry::Wake => Input::Wake,
-        Entry::Start(_) | Entry::Digest { .. } => return Ok(Vec::new()),
-    };
-    Ok(engine.handle(now, input))
+        Entry::Start(_) | Entry::Digest { .. } | Entry::Packet { .. } | Entry::Apply { .. } => {
+            return None;
+        }
+    })
 }
 
 fn told_of(account: AccountId, call: CallId, question: QuestionId, told: Told) -> Input<'static> {

@@ -15,18 +15,9 @@ use super::text::{is_sender, is_word, name_complaint, nearest};
 use crate::codes::{Code, Codes, Feature};
 use crate::event::{GroupKind, GroupRef, UserRef};
 use crate::ids::AccountId;
-use crate::mailbox::MAX_MESSAGES;
 use crate::number::{E164, Numbering};
-use crate::objects::{
-    AnyObject, Door, FeatureCode, Mailbox, Outbound, Park, RingUser, Voicemail, sound_complaint,
-};
-use crate::plan::{
-    DeviceIndex, Limits, Node, NodeIndex, Parking, Plan, User, UserIndex, VoicemailRules,
-};
-use crate::sound::Sound;
-
-/// Messages a mailbox takes when nothing else is said.
-const DEFAULT_MAX_MESSAGES: u32 = 100;
+use crate::objects::{AnyObject, Door, FeatureCode, Mailbox, Outbound, Park, RingUser, Voicemail};
+use crate::plan::{DeviceIndex, Limits, Node, NodeIndex, Parking, Plan, User, UserIndex};
 
 /// Who applies a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,40 +237,6 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The rules of all mailboxes.
-    fn mailboxes(&mut self) -> VoicemailRules {
-        let rules = &self.draft.voicemail;
-        let most = u32::try_from(MAX_MESSAGES).unwrap_or(u32::MAX);
-        let max_messages = rules.max_messages.unwrap_or(DEFAULT_MAX_MESSAGES);
-        if !(1..=most).contains(&max_messages) {
-            self.error("voicemail.max_messages", format!("must be 1 to {most}"));
-        }
-        if rules.keep_days == Some(0) {
-            self.error(
-                "voicemail.keep_days",
-                "is 0, which keeps no message: leave it out to keep them as long as other \
-                 recordings",
-            );
-        }
-        VoicemailRules {
-            max_messages,
-            keep_days: rules.keep_days,
-            own_phone: rules.own_phone,
-        }
-    }
-
-    /// The account's own music on hold.
-    fn music(&mut self) -> Option<Sound> {
-        let word = self.draft.music.as_deref()?;
-        match sound_complaint(&word.into(), &[]) {
-            Some(complaint) => {
-                self.error("music", complaint);
-                None
-            }
-            None => Some(self.sound_at("music".to_owned(), word)),
-        }
-    }
-
     /// From the database in the program: the machine's may be older, or missing.
     fn time_zone(&mut self) {
         let known = TimeZoneDatabase::bundled();
@@ -383,20 +340,6 @@ impl Compiler<'_> {
         let (index, _) = self.user(setting, number)?;
         let user = self.users.get(index.0)?;
         Some((user.who.clone(), user.voicemail_emails.clone()))
-    }
-
-    /// What a setting has played.
-    pub(crate) fn sound(&mut self, setting: &str, word: &str) -> Sound {
-        let path = self.path_of(setting);
-        self.sound_at(path, word)
-    }
-
-    fn sound_at(&mut self, path: String, word: &str) -> Sound {
-        let sound = Sound::written(word);
-        if let Sound::File(name) = &sound {
-            self.sounds.push((path, Arc::clone(name)));
-        }
-        sound
     }
 
     /// What people call the object that is being compiled.

@@ -15,6 +15,7 @@ mod parking;
 mod people;
 mod problem;
 mod secret;
+mod sounds;
 mod text;
 mod triggers;
 mod trunks;
