@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clock::Time;
 use media::{Description, SdpError};
-use pbx::{AccountId, Origin};
-use sip::{Answer, Incoming, Message, Method, Name, NameAddr, Source, Uri};
+use pbx::{AccountId, LegId, Origin};
+use sip::{Answer, Incoming, Message, Method, Name, NameAddr, Replaced, Source, Uri};
 
 use crate::directory::TrunkRef;
 use crate::legs::{Leg, Media, Role, State, latch_of};
@@ -19,6 +19,8 @@ use crate::{Engine, Load, Work};
 struct Arrival {
     account: AccountId,
     origin: Origin,
+    /// The leg whose place it wants (RFC 3891).
+    replaces: Option<LegId>,
     called: String,
     caller_number: Option<String>,
     caller_name: Option<String>,
@@ -59,6 +61,7 @@ impl Engine {
         let message = incoming.message();
         let taken = self
             .arrival(now, &message, incoming.source)
+            .and_then(|arrival| self.replacing(arrival, incoming))
             .and_then(|arrival| Ok((arrival, offer_of(&message)?)));
         match taken {
             Ok((arrival, offer)) if self.can_take_call() => {
@@ -72,6 +75,27 @@ impl Engine {
             }
             Err(answer) => self.reply(incoming, answer),
         }
+    }
+
+    /// What the call takes the place of, if it names something. Only a device of the account may: the
+    /// account of a carrier is not its own.
+    fn replacing(&self, arrival: Arrival, incoming: &Incoming) -> Result<Arrival, Answer> {
+        let dialog = match self.ua.replaced_by(incoming) {
+            Replaced::Nothing => return Ok(arrival),
+            Replaced::Refused(answer) => return Err(answer),
+            Replaced::Call(dialog) => dialog,
+        };
+        if matches!(arrival.origin, Origin::Trunk { .. }) {
+            return Err(Answer::code(403));
+        }
+        let its = self
+            .leg_of(dialog)
+            .filter(|(_, leg)| leg.account == arrival.account);
+        let (leg, _) = its.ok_or_else(|| Answer::code(481))?;
+        Ok(Arrival {
+            replaces: Some(leg),
+            ..arrival
+        })
     }
 
     /// Whether there is room for one more call.
@@ -96,12 +120,19 @@ impl Engine {
             other: None,
         };
         self.legs.insert(id, leg);
-        let input = pbx::Input::Incoming {
-            leg: id,
-            origin: arrival.origin,
-            called: arrival.called,
-            caller_number: arrival.caller_number,
-            caller_name: arrival.caller_name,
+        let input = match (arrival.replaces, arrival.origin) {
+            (Some(of), Origin::Device { username }) => pbx::Input::TakeOver {
+                leg: id,
+                username,
+                of,
+            },
+            (_, origin) => pbx::Input::Incoming {
+                leg: id,
+                origin,
+                called: arrival.called,
+                caller_number: arrival.caller_number,
+                caller_name: arrival.caller_name,
+            },
         };
         self.work.push_back(Work::Pbx(arrival.account, input));
     }
@@ -122,6 +153,7 @@ impl Engine {
                 origin: Origin::Device {
                     username: device.username,
                 },
+                replaces: None,
                 called,
                 caller_number: None,
                 caller_name: None,
@@ -134,6 +166,7 @@ impl Engine {
         Ok(Arrival {
             account: trunk.account,
             origin: Origin::Trunk { name: trunk.name },
+            replaces: None,
             called,
             caller_number,
             caller_name,

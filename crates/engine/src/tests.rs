@@ -478,6 +478,7 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
 mod click_to_call;
 mod fax;
 mod menus;
+mod replaces;
 mod rooms;
 mod transfer;
 mod watchers;

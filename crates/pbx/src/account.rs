@@ -1,26 +1,27 @@
 //! The owner of one account's calls: finds the call an input is about, lets it take its step,
 //! and keeps the indexes true.
 
+mod view;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clock::Time;
 
+pub use self::view::{CallView, Stage};
 use crate::arrival::{Admission, Arrival};
 use crate::call::{Call, LegReport, Life};
 use crate::effect::{Effect, Progress};
-use crate::event::{Direction, Fact, HangupCause};
-use crate::floor::{AgentChange, Fetched, Floor, QueueView, RoomView};
+use crate::event::{Fact, HangupCause};
+use crate::floor::{AgentChange, Fetched, Floor};
 use crate::ids::{CallId, Ids, LegId};
 use crate::input::{Input, TransferTo};
-use crate::mailbox::MailboxCounts;
 use crate::origination::{Origination, Unplaced};
+use crate::pickup::TakesOver;
 use crate::plan::{Plan, UserIndex};
 use crate::recordings::Recorded;
 use crate::standing::Standing;
 use crate::turn::Turn;
-#[cfg(any(test, feature = "testing"))]
-use crate::watch::Line;
 use crate::watch::Watched;
 
 /// Calls at once of one account without a limit of its own.
@@ -41,7 +42,7 @@ pub struct Account {
     watched: Watched,
     /// What was decided so far in this step. A field, so that a step that panics leaves it for
     /// the next one, which is `Input::EndAll`.
-    effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 /// A call and the deadline that is noted for it, which is not the call's own any more while it
@@ -50,32 +51,6 @@ pub struct Account {
 struct Entry {
     call: Box<Call>,
     noted: Time,
-}
-
-/// A call as seen from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallView {
-    /// Which call.
-    pub call: CallId,
-    /// When it arrived.
-    pub started_at: Time,
-    /// Where it comes from and goes to.
-    pub direction: Direction,
-    /// Who calls, as in rows.
-    pub caller_id: Option<String>,
-    /// What was dialled, as in rows.
-    pub dest_number: String,
-    /// Whether somebody answered.
-    pub stage: Stage,
-}
-
-/// How far a call has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Nobody has answered.
-    Ringing,
-    /// Somebody has.
-    Talking,
 }
 
 impl Account {
@@ -154,6 +129,12 @@ impl Account {
                 };
                 self.incoming(arrival, now, ids);
             }
+            Input::TakeOver { leg, username, of } if !self.legs.contains_key(&leg) => {
+                let username = &*username;
+                self.replace(of, TakesOver { leg, username }, now, ids);
+            }
+            // A leg we have is not new: the edge has said the same thing twice.
+            Input::TakeOver { .. } => {}
             Input::Originate(asked) => self.originate(&asked, now, ids),
             Input::Ringing { leg } => self.leg(leg, LegReport::Ringing, now, ids),
             Input::Progress { leg } => self.leg(leg, LegReport::Progress, now, ids),
@@ -202,73 +183,6 @@ impl Account {
         [calls, self.floor.deadline()].into_iter().flatten().min()
     }
 
-    /// The calls in progress, oldest first.
-    pub fn calls(&self) -> impl Iterator<Item = CallView> + '_ {
-        self.calls.values().map(|Entry { call, .. }| CallView {
-            call: call.core.id,
-            started_at: call.core.started_at,
-            direction: call.core.direction,
-            caller_id: call.core.caller.identity.digits(),
-            dest_number: call.core.destination.digits(),
-            stage: if call.is_answered() {
-                Stage::Talking
-            } else {
-                Stage::Ringing
-            },
-        })
-    }
-
-    /// The queues of the plan in force, as they are now.
-    pub fn queues(&self, now: Time) -> impl Iterator<Item = QueueView> + '_ {
-        let queues = self.plan.queues();
-        queues.map(move |queue| self.floor.view(queue.name(), queue.roster(), now))
-    }
-
-    /// How many messages the mailbox of the user with that internal number holds.
-    pub fn mailbox(&self, user: &str) -> MailboxCounts {
-        self.floor.mailbox(user)
-    }
-
-    /// The calls that are parked, by slot, and the legs that wait.
-    pub fn parked(&self) -> impl Iterator<Item = (&Arc<str>, CallId, LegId)> {
-        self.floor.parked().filter_map(|(slot, call)| {
-            let entry = self.calls.get(&call)?;
-            Some((slot, call, entry.call.core.caller.leg))
-        })
-    }
-
-    /// The conference rooms that somebody is in.
-    pub fn rooms(&self) -> impl Iterator<Item = RoomView> + '_ {
-        self.floor.room_views()
-    }
-
-    /// How a name is, and how many parts in calls the floor counts for it: for tests.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn lines_of(&self, name: &str) -> (Vec<Line>, usize) {
-        let calls = self.calls.values();
-        let lines = calls.flat_map(|Entry { call, .. }| call.core.lines());
-        let lines = lines.filter(|(of, _)| **of == *name).map(|(_, line)| line);
-        (lines.collect(), self.floor.parts_of(name))
-    }
-
-    /// How many calls are in progress.
-    pub fn call_count(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// How many legs are open.
-    pub fn leg_count(&self) -> usize {
-        self.legs.len()
-    }
-
-    /// Whether nothing at all is held: no call, leg, timer or shared state.
-    pub fn is_idle(&self) -> bool {
-        self.calls.is_empty()
-            && self.legs.is_empty()
-            && self.deadlines.is_empty()
-            && self.floor.is_idle()
-    }
-
     fn incoming(&mut self, arrival: Arrival, now: Time, ids: &mut Ids) {
         // A leg we have is not new: the edge has said the same thing twice.
         if self.legs.contains_key(&arrival.leg) {
@@ -276,6 +190,9 @@ impl Account {
         }
         let leg = arrival.leg;
         let plan = Arc::clone(&self.plan);
+        if self.picked_up(&arrival, now, ids) {
+            return;
+        }
         let calls = self.calls.len();
         let mut turn = Turn {
             now,
@@ -545,8 +462,13 @@ impl Account {
         }
     }
 
+    /// What the calls share.
+    pub(crate) fn floor_mut(&mut self) -> &mut Floor {
+        &mut self.floor
+    }
+
     /// Lets one call take one step, then puts its deadline right or takes it away.
-    fn step(
+    pub(crate) fn step(
         &mut self,
         id: CallId,
         now: Time,

@@ -7,10 +7,14 @@ mod connected;
 mod forwarded;
 mod guest;
 mod lines;
+mod taken;
 
 use std::sync::Arc;
 
+use clock::Time;
+
 pub(crate) use guest::{Guest, Story};
+pub(crate) use taken::{Place, Taker};
 
 use crate::core::{Core, Destination, Hears, Playing};
 use crate::cx::Moment;
@@ -81,6 +85,10 @@ pub(crate) struct Via {
 pub(crate) struct Attempt {
     id: AttemptId,
     goal: Goal,
+    /// What a user rings for.
+    via: Via,
+    /// Since when.
+    since: Time,
     legs: Vec<LegId>,
     /// Those of them that have said that they ring.
     rung: Vec<LegId>,
@@ -90,7 +98,7 @@ pub(crate) struct Attempt {
 }
 
 /// What an attempt is after, and what it holds on the floor meanwhile.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Goal {
     User(UserIndex),
     /// Who calls, by their own phones.
@@ -197,7 +205,7 @@ impl Core {
         if self.caller.was_called == Some(index) {
             return Err(Failure::Busy);
         }
-        let Via { queue, ring_group } = via;
+        let Via { queue, ring_group } = via.clone();
         self.emit(
             Fact::UserRinging {
                 user: user.who.clone(),
@@ -227,7 +235,11 @@ impl Core {
         }
         turn.floor.users().add(&user.who.number);
         let legs = self.dial_devices(user, &self.caller_id(), turn);
-        Ok(self.add_attempt(Goal::User(index), legs))
+        let id = self.add_attempt(Goal::User(index), legs, turn.now);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.via = via;
+        }
+        Ok(id)
     }
 
     /// Rings the phones of the user who is to be the caller, who is no called user by that.
@@ -241,7 +253,7 @@ impl Core {
         if legs.is_empty() {
             return Err(Failure::Unreachable);
         }
-        Ok(self.add_attempt(Goal::Caller, legs))
+        Ok(self.add_attempt(Goal::Caller, legs, turn.now))
     }
 
     /// The leg that answered an attempt, which is over without an end of the leg.
@@ -264,7 +276,7 @@ impl Core {
         let leg = self
             .dial_next_trunk(&mut goal, turn)
             .ok_or(Failure::Unavailable)?;
-        Ok(self.add_attempt(goal, vec![leg]))
+        Ok(self.add_attempt(goal, vec![leg], turn.now))
     }
 
     /// Connects the caller with the device that answered. Every other attempt is over.
@@ -439,12 +451,14 @@ impl Core {
         MAX_LEGS_PER_CALL.saturating_sub(open)
     }
 
-    fn add_attempt(&mut self, goal: Goal, legs: Vec<LegId>) -> AttemptId {
+    fn add_attempt(&mut self, goal: Goal, legs: Vec<LegId>, now: Time) -> AttemptId {
         self.last_attempt = AttemptId(self.last_attempt.0.wrapping_add(1));
         let id = self.last_attempt;
         self.attempts.push(Attempt {
             id,
             goal,
+            via: Via::default(),
+            since: now,
             legs,
             rung: Vec::new(),
             state: State::Trying,

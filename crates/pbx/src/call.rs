@@ -208,7 +208,7 @@ impl Call {
         }
     }
 
-    fn tell(&mut self, moment: Moment, turn: &mut Turn<'_>) -> Life {
+    pub(crate) fn tell(&mut self, moment: Moment, turn: &mut Turn<'_>) -> Life {
         if self.core.caller.hears == Hears::Absent {
             return self.without_caller(moment, turn);
         }

@@ -46,6 +46,8 @@ pub enum Feature {
     EndForward(When),
     /// Decides for a time switch what the clock would, or gives the decision back.
     Time(Option<Forced>),
+    /// Takes a call that rings for somebody else.
+    PickUp,
     /// Switches the recording of a conversation on and off.
     Record,
     /// Opens a mailbox.
@@ -191,6 +193,14 @@ pub const CODES: &[Code] = &[
         after: After::Number,
         place: Place::Dialled,
         help: "Time conditions with that switch go by the clock again",
+    },
+    Code {
+        feature: Feature::PickUp,
+        name: "pick_up",
+        usual: "*8",
+        after: After::Number,
+        place: Place::Dialled,
+        help: "Take the call that rings longest for a colleague, or the one of that colleague",
     },
     Code {
         feature: Feature::Record,

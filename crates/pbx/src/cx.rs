@@ -313,6 +313,11 @@ impl<'a, 'turn> Cx<'a, 'turn> {
         &self.core.caller.identity
     }
 
+    /// The user whom an attempt is to reach, or who has taken its call.
+    pub(crate) fn user_of(&self, attempt: AttemptId) -> Option<UserRef> {
+        self.core.user_of(attempt)
+    }
+
     /// The user who calls, when it is one.
     pub(crate) fn calling_user(&self) -> Option<&UserRef> {
         self.core.caller.user.as_ref().map(|caller| &caller.who)

@@ -162,11 +162,17 @@ impl Floor {
         }
     }
 
-    /// An agent who was offered a caller answered: the caller is out of the line.
-    pub(crate) fn answered(&mut self, spot: Spot<'_>, now: Time) {
+    /// A caller in line was answered, by that agent or by somebody else, and is out of it.
+    pub(crate) fn answered(
+        &mut self,
+        queue: &str,
+        place: Place,
+        agent: Option<&Arc<str>>,
+        now: Time,
+    ) {
         self.is_stirred = true;
-        self.lines.answered(spot.queue, spot.place, now);
-        if let Some(agent) = spot.roster.agents.get(spot.agent) {
+        self.lines.answered(queue, place, now);
+        if let Some(agent) = agent {
             self.agents.took(agent);
         }
     }

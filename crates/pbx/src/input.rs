@@ -30,6 +30,15 @@ pub enum Input {
         /// The caller's name as it came.
         caller_name: Option<String>,
     },
+    /// A phone wants the place of a leg (RFC 3891), and its call. It is picked up or hung up at once.
+    TakeOver {
+        /// The new leg.
+        leg: LegId,
+        /// The device, by its username.
+        username: Arc<str>,
+        /// The leg whose place it wants.
+        of: LegId,
+    },
     /// A program asks for a call. Ends in exactly one `Effect::Originated`.
     Originate(Origination),
     /// An outgoing leg rings.

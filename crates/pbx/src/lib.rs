@@ -32,6 +32,7 @@ mod input;
 mod mailbox;
 mod network;
 mod origination;
+mod pickup;
 mod plan;
 mod question;
 mod recording;

@@ -115,6 +115,16 @@ impl Call {
         refer(leg, Progress::Accepted, turn);
         self.step_out(leg, turn);
         refer(leg, Progress::Done, turn);
+        self.come_in(leg, guest, turn)
+    }
+
+    /// The user of `leg` leaves, and a guest takes the place.
+    pub(crate) fn give_place(&mut self, leg: LegId, guest: Guest, turn: &mut Turn<'_>) -> Life {
+        self.step_out(leg, turn);
+        self.come_in(leg, guest, turn)
+    }
+
+    fn come_in(&mut self, leg: LegId, guest: Guest, turn: &mut Turn<'_>) -> Life {
         hang_up(leg, turn);
         self.core.take_in(guest, turn);
         Life::Goes

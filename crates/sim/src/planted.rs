@@ -59,11 +59,13 @@ pub enum Planted {
     ShortRests,
     /// Who was handed on is not brought together with who takes the call.
     HandedOnToNobody,
+    /// Who watches somebody is not told that the call is over.
+    LampStays,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::AttemptNeverEnds,
         Self::CallEndsTwice,
         Self::CallNeverEnds,
@@ -86,6 +88,7 @@ impl Planted {
         Self::NotMixed,
         Self::ShortRests,
         Self::HandedOnToNobody,
+        Self::LampStays,
     ];
 
     /// The bug of that name, as `Debug` writes it.
@@ -191,6 +194,9 @@ fn spoilt(bug: Planted, effect: Effect, live: &[PathId]) -> Vec<Effect> {
                 Planted::NoAck => (method, code) == (Method::Ack, None),
                 Planted::OfferForgotten => is_invite_to(&transmit.bytes, |to| to.contains(";tag=")),
                 Planted::DeviceForgotten => is_invite_to(&transmit.bytes, |to| to.contains("-1@")),
+                Planted::LampStays => {
+                    (method, code) == (Method::Notify, None) && is_dark(&transmit.bytes)
+                }
                 _ => false,
             };
             if is_lost {
@@ -298,6 +304,12 @@ fn is_invite_to(bytes: &[u8], is_it: impl FnOnce(&str) -> bool) -> bool {
     let to = message.header(sip::Name::To).unwrap_or_default();
     let is_request = message.request_line().is_some();
     is_request && message.method() == Method::Invite && is_it(&String::from_utf8_lossy(to))
+}
+
+/// Whether it tells that somebody has no call any more.
+fn is_dark(notify: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(notify);
+    text.contains("<dialog-info") && !text.contains("<dialog ") && !text.contains("version=\"0\"")
 }
 
 fn method_of(bytes: &[u8]) -> Option<(Method, Option<u16>)> {

@@ -7,11 +7,13 @@ fn lamps() -> SocketAddr {
 }
 
 /// The phone that watches, and its world.
-struct Watch {
-    world: World,
-    ua: Ua,
+pub(super) struct Watch {
+    pub(super) world: World,
+    pub(super) ua: Ua,
     /// The NOTIFYs it was sent.
-    told: Vec<String>,
+    pub(super) told: Vec<String>,
+    /// What else it was told.
+    pub(super) heard: Vec<sip::Event>,
     /// What it answers to them.
     answers: &'static str,
     /// The final answers to its SUBSCRIBEs.
@@ -20,11 +22,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             world: World::new(),
             ua: Ua::new(agent(lamps()), 3),
             told: Vec::new(),
+            heard: Vec::new(),
             answers: "200 OK",
             codes: Vec::new(),
             subscribed: 0,
@@ -32,7 +35,7 @@ impl Watch {
     }
 
     /// Subscribes to `event` of `name`; further headers as text.
-    fn subscribes(&mut self, event: &str, name: &str, seconds: u32) {
+    pub(super) fn subscribes(&mut self, event: &str, name: &str, seconds: u32) {
         self.subscribed += 1;
         let own = Party {
             display: None,
@@ -63,7 +66,7 @@ impl Watch {
         self.did(outputs);
     }
 
-    fn did(&mut self, outputs: Vec<Output>) {
+    pub(super) fn did(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
                 Output::Send(transmit) => self.world.tell(Input::Packet {
@@ -71,14 +74,14 @@ impl Watch {
                     bytes: &transmit.bytes,
                 }),
                 Output::Event(sip::Event::Response { code, .. }) => self.codes.push(code),
-                Output::Event(_) => {}
+                Output::Event(event) => self.heard.push(event),
             }
         }
         self.listens();
     }
 
     /// Takes in whatever the node has sent it, and answers.
-    fn listens(&mut self) {
+    pub(super) fn listens(&mut self) {
         let is_for_it = |effect: &mut Effect| matches!(effect, Effect::Send(transmit) if transmit.to.remote == lamps());
         let sent: Vec<Effect> = self.world.effects.extract_if(.., is_for_it).collect();
         for effect in sent {
@@ -162,6 +165,14 @@ fn states(notify: &str) -> Vec<&str> {
             }
         })
         .collect()
+}
+
+/// The value of an attribute of a document.
+pub(super) fn attribute<'a>(text: &'a str, name: &str) -> &'a str {
+    let begins = format!(" {name}=\"");
+    let rest = text.split_once(&begins).map(|(_, rest)| rest);
+    let value = rest.and_then(|rest| rest.split_once('"'));
+    value.unwrap_or_else(|| panic!("no {name} in {text}")).0
 }
 
 fn header<'a>(message: &'a str, name: &str) -> &'a str {

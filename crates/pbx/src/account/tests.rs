@@ -13,6 +13,7 @@ use crate::mailbox::{MailboxAsk, MailboxQuestion};
 use crate::recording::Purpose;
 use crate::sound::PlayId;
 use crate::testing::{Laws, example};
+use crate::watch::Line;
 
 const START: Time = Time::from_secs(1_569_943_875);
 
@@ -352,6 +353,7 @@ mod mailbox;
 mod menus;
 mod outbound;
 mod park;
+mod pickup;
 mod queue;
 mod recordings;
 mod ring_group;

@@ -137,7 +137,7 @@ impl Core {
         {
             turn.floor.trunks().add(trunk);
         }
-        let id = self.add_attempt(goal, vec![leg]);
+        let id = self.add_attempt(goal, vec![leg], turn.now);
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.id == id) {
             attempt.state = State::Answered(leg);
         }
@@ -146,8 +146,7 @@ impl Core {
 
     /// A user of the account who comes back by a leg that is still there.
     pub(crate) fn take_back(&mut self, leg: LegId, user: UserIndex, turn: &mut Turn<'_>) {
-        let goal = Goal::User(user);
-        self.take_in(Guest { leg, goal }, turn);
+        self.take_in(Guest::user(leg, user), turn);
     }
 
     fn take_connected(&mut self) -> Option<Guest> {
@@ -204,6 +203,12 @@ impl Core {
 }
 
 impl Guest {
+    /// A user who comes by that leg.
+    pub(crate) fn user(leg: LegId, user: UserIndex) -> Self {
+        let goal = Goal::User(user);
+        Self { leg, goal }
+    }
+
     /// The guest as a call of another plan knows it: users stand elsewhere there, or nowhere.
     pub(crate) fn under(self, from: &Plan, to: &Plan) -> Self {
         let Self { leg, goal } = self;

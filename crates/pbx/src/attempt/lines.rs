@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Attempt, Goal, State};
+use super::{Attempt, State};
 use crate::core::{Core, Hears};
 use crate::effect::CallerId;
 use crate::plan::UserIndex;
@@ -61,12 +61,14 @@ impl Core {
     }
 
     fn called_line(&self, attempt: &Attempt) -> Option<(Arc<str>, Line)> {
-        let Goal::User(user) = attempt.goal else {
-            return None;
-        };
+        let user = attempt.goal.user()?;
+        // Only a phone of ours may be named to others.
         let rings = attempt.rung.first().copied();
         let (state, rings) = match attempt.state {
-            State::Trying if rings.is_some() => (LineState::Ringing, rings),
+            State::Trying if rings.is_some() => (
+                LineState::Ringing,
+                rings.filter(|_| attempt.is_for_a_user()),
+            ),
             State::Trying => (LineState::Trying, None),
             State::Asked(..) | State::Answered(_) | State::Connected(_) => {
                 (LineState::Talking, None)

@@ -508,6 +508,7 @@ fn add_code_nodes(
             | Feature::Forward(_)
             | Feature::EndForward(_)
             | Feature::Time(_)
+            | Feature::PickUp
             | Feature::Record => AnyObject::FeatureCode(FeatureCode {
                 feature: code.feature,
                 code: text.into(),

@@ -112,10 +112,13 @@ impl Agents {
         self.rests.insert((until, Arc::clone(agent)));
     }
 
-    /// Has taken one call more.
+    /// Has taken one call more, and rests no more, if the agent did.
     pub(super) fn took(&mut self, agent: &Arc<str>) {
         let known = self.known.entry(Arc::clone(agent)).or_default();
         known.calls = known.calls.saturating_add(1);
+        if let Some(until) = known.rests_until.take() {
+            self.rests.remove(&(until, Arc::clone(agent)));
+        }
     }
 
     /// That call has ended.

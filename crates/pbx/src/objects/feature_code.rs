@@ -90,6 +90,10 @@ impl FeatureCode {
         let Some(user) = cx.calling_user().cloned() else {
             return Step::HangUp(HangupCause::Forbidden);
         };
+        // Who takes a call makes none: there was nothing to take.
+        if self.feature == Feature::PickUp {
+            return Step::HangUp(HangupCause::NotFound);
+        }
         let number = match cx.dialled() {
             Destination::Plain(dialled) => dialled.strip_prefix(&*self.code).unwrap_or_default(),
             Destination::Number(_) => "",
@@ -137,8 +141,10 @@ impl FeatureCode {
                 said("feature-forward-off")
             }
             Feature::Time(forced) => switch_time(number, forced, cx),
-            // They have objects of their own.
-            Feature::Park | Feature::Record | Feature::Mailbox(_) => said(NOT_A_NUMBER),
+            // They have objects of their own, or say nothing.
+            Feature::Park | Feature::Record | Feature::Mailbox(_) | Feature::PickUp => {
+                said(NOT_A_NUMBER)
+            }
         }
     }
 }

@@ -97,8 +97,8 @@ pub(crate) enum State {
     TurnedAway,
     /// It is in line.
     Waiting(Wait),
-    /// An agent, by position in the roster, talks with the caller.
-    Talking(usize),
+    /// Somebody talks with the caller: an agent, by position in the roster, or who took the call.
+    Talking(Option<usize>),
 }
 
 /// A caller in line.
@@ -171,11 +171,7 @@ impl Object for Queue {
                 wait.sleep(cx)
             }
             (State::Waiting(wait), Moment::Answered { attempt }) => {
-                let answered = wait.ringing.iter().find(|one| one.attempt == attempt);
-                if let Some(agent) = answered.map(|one| one.agent) {
-                    self.answered(wait.place, attempt, agent, cx);
-                    *state = State::Talking(agent);
-                }
+                *state = State::Talking(self.answered(wait.place, attempt, cx));
                 Step::Stay
             }
             (State::Waiting(wait), Moment::Woken) => self.woken(wait, cx),
@@ -210,7 +206,7 @@ impl Object for Queue {
             State::Waiting(wait) => cx.floor().leave_line(&self.group.name, wait.place),
             State::Talking(agent) => {
                 let (now, wrap_up) = (cx.now(), self.wrap_up);
-                if let Some(agent) = self.roster.agents.get(agent) {
+                if let Some(agent) = agent.and_then(|agent| self.roster.agents.get(agent)) {
                     cx.floor().wrap_up(agent, wrap_up, now);
                 }
             }
@@ -303,15 +299,21 @@ impl Queue {
         cx.floor().missed(self.spot(place, agent), rest, now);
     }
 
-    fn answered(&self, place: Place, attempt: AttemptId, agent: usize, cx: &mut Cx<'_, '_>) {
+    /// Somebody has answered: the agent, by position, unless the call was taken from all of them.
+    fn answered(&self, place: Place, attempt: AttemptId, cx: &mut Cx<'_, '_>) -> Option<usize> {
         let now = cx.now();
+        let user = cx.user_of(attempt);
+        let by = |agent: &Arc<str>| user.as_ref().is_some_and(|user| user.number == *agent);
+        let agent = self.roster.agents.iter().position(by);
         cx.let_sleep();
         cx.connect(attempt);
-        cx.floor().answered(self.spot(place, agent), now);
+        let by = agent.and_then(|agent| self.roster.agents.get(agent));
+        cx.floor().answered(&self.group.name, place, by, now);
         cx.tell(Fact::GroupAnswered {
             group: self.group.clone(),
-            user: self.agents.get(agent).map(|(_, who)| who.clone()),
+            user,
         });
+        agent
     }
 
     fn woken(&self, wait: &mut Wait, cx: &mut Cx<'_, '_>) -> Step {

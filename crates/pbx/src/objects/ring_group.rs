@@ -1,5 +1,6 @@
 //! Rings several members for one caller: all at once, or one after the other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Time;
@@ -238,9 +239,8 @@ impl Object for RingGroup {
                 round.note(failure);
                 self.go_on(round, cx)
             }
-            (State::Ringing(round), Moment::Answered { attempt }) => {
-                let member = round.ringing.iter().find(|(one, _)| *one == attempt);
-                let user = member.and_then(|(_, place)| self.user_at(*place));
+            (State::Ringing(_), Moment::Answered { attempt }) => {
+                let user = cx.user_of(attempt);
                 cx.let_sleep();
                 cx.connect(attempt);
                 cx.tell(Fact::GroupAnswered {
@@ -348,11 +348,13 @@ impl RingGroup {
         }
     }
 
-    fn user_at(&self, place: usize) -> Option<UserRef> {
-        match &self.members.get(place)?.whom {
-            Whom::User(_, who) => Some(who.clone()),
+    /// The users among its members, by internal number.
+    pub(crate) fn users(&self) -> Vec<Arc<str>> {
+        let users = self.members.iter().filter_map(|member| match &member.whom {
+            Whom::User(_, who) => Some(Arc::clone(&who.number)),
             Whom::Outside(_) => None,
-        }
+        });
+        users.collect()
     }
 }
 

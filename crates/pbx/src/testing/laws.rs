@@ -103,7 +103,7 @@ impl Laws {
     /// Before the account takes it.
     pub fn input(&mut self, input: &Input) {
         match input {
-            Input::Incoming { leg, .. } if !self.is_known(*leg) => {
+            Input::Incoming { leg, .. } | Input::TakeOver { leg, .. } if !self.is_known(*leg) => {
                 self.legs.insert(
                     *leg,
                     Leg::Caller {
@@ -124,6 +124,7 @@ impl Laws {
             }
             Input::Failed { leg, .. } | Input::HungUp { leg, .. } => self.leg_over(*leg),
             Input::Incoming { .. }
+            | Input::TakeOver { .. }
             | Input::Originate(_)
             | Input::Transfer { .. }
             | Input::Told { .. }

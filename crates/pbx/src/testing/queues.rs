@@ -36,6 +36,8 @@ pub struct Queues {
     /// Calls each user takes part in.
     busy: BTreeMap<String, u32>,
     rests: BTreeMap<String, Rest>,
+    /// Somebody rings who should not, unless by taking the call over.
+    odd: Option<(String, String)>,
 }
 
 /// A queue as the document has it.
@@ -121,8 +123,10 @@ impl Queues {
             }
             Fact::UserRinging { user, queue, .. } => {
                 *self.busy.entry(user.number.to_string()).or_default() += 1;
-                if queue.is_some() {
-                    return self.rings(event, &user.number);
+                if queue.is_some()
+                    && let Err(broken) = self.rings(event, &user.number)
+                {
+                    self.odd = Some((user.number.to_string(), broken));
                 }
             }
             Fact::UserEnded { user } => {
@@ -135,6 +139,14 @@ impl Queues {
                 }
             }
             Fact::Stands { standing } => self.stands(standing),
+            // Who has taken the call over rang for nobody.
+            Fact::UserAnswered { user } => {
+                self.odd.take_if(|(odd, _)| *odd == *user.number);
+                let caller = self.callers.get(&event.call);
+                if caller.is_some_and(|caller| caller.has_agent(&user.number)) {
+                    self.rests.remove(&*user.number);
+                }
+            }
             Fact::OutboundStarted { user } => {
                 *self.busy.entry(user.number.to_string()).or_default() += 1;
             }
@@ -146,7 +158,6 @@ impl Queues {
             | Fact::GroupLeft { .. }
             | Fact::GroupAnswered { .. }
             | Fact::CallerShown { .. }
-            | Fact::UserAnswered { .. }
             | Fact::OutboundAnswered { .. }
             | Fact::ComponentPassed { .. }
             | Fact::RecordingStarted { .. }
@@ -174,6 +185,9 @@ impl Queues {
 
     /// After a step: nobody waits in vain, neither now nor until the account wakes.
     pub fn settled(&mut self, now: Time, deadline: Option<Time>) -> Verdict {
+        if let Some((_, broken)) = self.odd.take() {
+            return Err(broken);
+        }
         self.rests_begin(now);
         let wakes_by = |at: Time| deadline.is_some_and(|deadline| deadline <= at);
         for caller in self.callers.values().filter(|caller| caller.waits()) {
@@ -227,7 +241,9 @@ impl Queues {
             return;
         };
         let wraps_up = caller.rules.wrap_up;
-        if let Some(agent) = caller.answered_by.filter(|_| !wraps_up.is_zero()) {
+        let agents = caller.rules.agents;
+        let is_agent = |user: &String| agents.contains(user) && !wraps_up.is_zero();
+        if let Some(agent) = caller.answered_by.filter(is_agent) {
             let until = event.at + wraps_up;
             self.rest(agent, until, until);
         }
@@ -257,8 +273,10 @@ impl Queues {
         })?;
         if let Some(own) = self.callers.get_mut(&event.call) {
             own.ringing.insert(user.to_owned());
+            if own.has_agent(user) {
+                self.rests.remove(user);
+            }
         }
-        self.rests.remove(user);
         Ok(())
     }
 
@@ -313,6 +331,10 @@ impl Queues {
 }
 
 impl Caller {
+    fn has_agent(&self, user: &str) -> bool {
+        self.rules.agents.iter().any(|agent| agent == user)
+    }
+
     fn waits(&self) -> bool {
         self.answered_by.is_none()
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod mailbox;
+mod phones;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,7 +180,8 @@ impl Walker<'_> {
             17..=19 => self.originate(),
             20..=74 => self.leg(),
             75..=88 => self.time(),
-            89..=90 => self.told(),
+            89 => self.take_over(),
+            90 => self.told(),
             91..=92 => self.agent(),
             93 => self.watch(),
             94 => self.mailbox(),
@@ -297,21 +299,6 @@ impl Walker<'_> {
             user: user.unwrap_or_else(|| "nobody".into()),
             change: change.unwrap_or(AgentChange::LogIn),
         })
-    }
-
-    /// Somebody begins to watch a name, or nobody does any more.
-    fn watch(&mut self) -> Result<(), String> {
-        let watched: Vec<Arc<str>> = self.lamps.watched().cloned().collect();
-        if let Some(name) = self.random.pick(&watched).cloned()
-            && self.random.percent(20)
-        {
-            return self.give(Input::Unwatch { name });
-        }
-        let users = self.plan.users.iter();
-        let users: Vec<Arc<str>> = users.map(|user| Arc::clone(&user.who.number)).collect();
-        let name = self.random.pick(&users).cloned();
-        let name = name.unwrap_or_else(|| "nobody".into());
-        self.give(Input::Watch { name })
     }
 
     /// Time goes on, to the next deadline or by a little less than that.

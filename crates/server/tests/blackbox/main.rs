@@ -24,6 +24,7 @@ mod menus;
 mod outage;
 mod outbound;
 mod park;
+mod phones;
 mod process;
 mod queue;
 mod recordings;

@@ -5,6 +5,7 @@ mod belief;
 mod calls;
 mod carrier;
 mod habit;
+mod lamp;
 mod phone;
 mod place;
 
@@ -22,6 +23,7 @@ pub(crate) use calls::call_id_of;
 pub(crate) use carrier::{Calls, Carrier};
 pub(crate) use habit::moody_talk;
 pub use habit::{Reception, Talk, Target, Temper, Then};
+pub(crate) use lamp::{Lamp, Told};
 pub(crate) use phone::{Phone, Registered, Stays};
 pub(crate) use place::Place;
 
@@ -162,6 +164,9 @@ impl Party {
 
     /// A message arrives.
     pub(crate) fn hear(&mut self, now: Time, source: Source, bytes: &[u8], out: &mut Out) {
+        if self.notified(source, bytes, out) {
+            return;
+        }
         let outputs = self.ua.receive(now, source, bytes);
         self.carry_out(now, outputs, out);
     }
@@ -258,6 +263,9 @@ impl Party {
     fn event(&mut self, now: Time, event: Event, out: &mut Out) {
         match event {
             Event::Request(incoming) => self.request(now, &incoming, out),
+            Event::Response { id, code, answer } if id == lamp::SUBSCRIBES => {
+                self.subscribed(code, &answer);
+            }
             Event::Response { code, answer, .. } => self.response(now, code, &answer, out),
             Event::Provisional { dialog, sdp, .. } => self.heard_early(dialog, sdp.as_deref(), out),
             Event::Accepted { dialog, sdp } => self.accepted(now, dialog, sdp.as_deref(), out),

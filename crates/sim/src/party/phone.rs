@@ -6,6 +6,7 @@ use clock::Time;
 use pbx::{AccountId, Ha1};
 use sip::{Credentials, Destination, Method, OutRequest, Party as Name, Reply, RequestId, Series};
 
+use super::lamp::Lamp;
 use super::{Act, Out, Party, Role};
 use crate::network::NODE;
 use crate::random::millis;
@@ -28,6 +29,8 @@ pub(crate) struct Phone {
     /// A REGISTER is on its way; what it wants next waits.
     pending: Option<Wish>,
     round: u64,
+    /// The lamp that it has.
+    pub(crate) lamp: Option<Lamp>,
 }
 
 /// Whether the phone thinks it can be called.
@@ -66,7 +69,15 @@ impl Phone {
             series: None,
             pending: None,
             round: 0,
+            lamp: None,
         }
+    }
+
+    /// The same with a lamp for a colleague.
+    #[must_use]
+    pub(crate) fn watching(mut self, name: &str) -> Self {
+        self.lamp = Some(Lamp::new(name));
+        self
     }
 
     /// A power cut: it begins anew.
@@ -207,13 +218,16 @@ impl Party {
             }
         };
         let was_unregistered = phone.registered == Registered::No && code == 200;
-        let round = phone.round;
+        let (round, is_registered) = (phone.round, phone.registered == Registered::Yes);
         match wished {
             // It changed its mind while the answer was on its way.
             Some(Wish::Unregister) if !was_unregistered && code == 200 => {
                 self.wish(now, Wish::Unregister, out);
             }
             Some(_) | None => out.acts.push((now + wait, Act::Refresh { round })),
+        }
+        if is_registered {
+            self.subscribe(now, out);
         }
     }
 

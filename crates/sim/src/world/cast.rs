@@ -125,7 +125,8 @@ impl World {
             .iter()
             .map(|user| user.ring_seconds.unwrap_or(25))
             .collect();
-        for user in &draft.users {
+        for (place, user) in draft.users.iter().enumerate() {
+            let colleague = draft.users.get(place + 1).or(draft.users.first());
             for device in &user.devices {
                 let copies = if self.random.percent(8) { 2 } else { 1 };
                 for _ in 0..copies {
@@ -137,6 +138,10 @@ impl World {
                     };
                     let account = AccountId(office + 1);
                     let phone = Phone::new(account, &draft.domain, &device.username, &password);
+                    let phone = match colleague {
+                        Some(colleague) => phone.watching(&colleague.number),
+                        None => phone,
+                    };
                     self.phone(phone, &ring_seconds);
                 }
             }

@@ -9,7 +9,7 @@ use pbx::AccountId;
 use super::World;
 use crate::Broken;
 use crate::check::Cause;
-use crate::party::{Act, BeliefId, Party, PartyId, Power, Registered, Role};
+use crate::party::{Act, BeliefId, Lamp, Party, PartyId, Power, Registered, Role, Told};
 
 /// When no request is on its way that was sent in bad weather.
 const ONCE_MORE: Duration = Duration::from_secs(45);
@@ -34,6 +34,7 @@ impl World {
             self.run_until(self.now + ROUND)?;
         }
         self.no_calls_left()?;
+        self.lamps_are_dark()?;
         self.nothing_left()?;
         self.truth()
     }
@@ -137,6 +138,29 @@ impl World {
         self.shell.at_rest()
     }
 
+    /// Who watches somebody has been told that nobody talks.
+    fn lamps_are_dark(&self) -> Result<(), Broken> {
+        for party in self.parties.iter().filter(|party| self.can_register(party)) {
+            let Role::Phone(phone) = &party.role else {
+                continue;
+            };
+            let plan = self.engine.plan(phone.account);
+            let is_known =
+                |lamp: &&Lamp| plan.is_some_and(|plan| plan.user_by_number(&lamp.name).is_some());
+            let Some(lamp) = phone.lamp.as_ref().filter(is_known) else {
+                continue;
+            };
+            let is_dark = |told: &Told| told.calls == 0 && !told.is_over;
+            Broken::unless(lamp.shows().is_some_and(is_dark), || {
+                format!(
+                    "nobody talks, and the lamp of {} shows {lamp:?}",
+                    party.name
+                )
+            })?;
+        }
+        Ok(())
+    }
+
     /// Without accounts and echoes there is nothing at all.
     fn nothing_left(&mut self) -> Result<(), Broken> {
         let accounts: Vec<AccountId> = self
@@ -150,7 +174,8 @@ impl World {
         self.run_until(self.now + ECHOES)?;
         let counts = self.engine.counts();
         let left = counts.user_agent;
-        let is_empty = left == sip::Counts::default() && counts.accounts == 0;
+        let is_empty =
+            left == sip::Counts::default() && counts.accounts == 0 && counts.watched == 0;
         Broken::unless(is_empty, || format!("the node keeps {counts:?}"))?;
         Broken::unless(self.engine.deadline().is_none(), || {
             "a node with nothing to do wants to be woken".to_owned()

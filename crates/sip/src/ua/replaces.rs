@@ -34,10 +34,24 @@ impl Ua {
         let Some(replaces) = replaces else {
             return Replaced::Refused(Answer::code(400));
         };
-        match self.call_to_replace(&replaces) {
+        let found = match self.call_to_replace(&replaces) {
+            Err(481) => self.call_as_watched(&replaces),
+            found => found,
+        };
+        match found {
             Ok(dialog) => Replaced::Call(dialog),
             Err(code) => Replaced::Refused(Answer::code(code)),
         }
+    }
+
+    /// The same, named by a phone that has it from a document (RFC 4235): there the tags stand as
+    /// the watched phone sees them, and the phone believes that it speaks to that one.
+    fn call_as_watched(&self, replaces: &Replaces) -> Result<DialogId, u16> {
+        self.call_to_replace(&Replaces {
+            to_tag: replaces.from_tag.clone(),
+            from_tag: replaces.to_tag.clone(),
+            ..replaces.clone()
+        })
     }
 
     /// The call of ours that a Replaces header means, be it of an INVITE or of a REFER; else the

@@ -291,6 +291,15 @@ fn an_answered_call_is_replaced_unless_it_must_be_early() {
             format!("call-1;from-tag=alice;to-tag={tag};early-only"),
             refused(486),
         ),
+        // As a document tells it: the tags as the other side sees them.
+        (
+            format!("call-1;to-tag=alice;from-tag={tag}"),
+            Replaced::Call(dialog),
+        ),
+        (
+            format!("call-1;to-tag=alice;from-tag={tag};early-only"),
+            refused(486),
+        ),
         (format!("call-1;to-tag={tag};from-tag=bob"), refused(481)),
         (format!("call-2;to-tag={tag};from-tag=alice"), refused(481)),
         ("call-1;to-tag=x;from-tag=alice".to_owned(), refused(481)),

@@ -59,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) allowed_ips: &'static str,
+    /// What it may use at most, as YAML writes it.
+    pub(crate) limits: &'static str,
     /// What Ann has besides number, name and devices, as YAML writes it in her entry.
     pub(crate) anns_settings: String,
     /// Further parts of the document, as YAML writes them.
@@ -89,7 +91,9 @@ impl Account {
              time_zone: Australia/Sydney\n\
              domain: {DOMAIN}\n\
              mail: {{from: \"Acme <pbx@acme.test>\"}}\n\
-             users:\n"
+             limits: {}\n\
+             users:\n",
+            self.limits
         );
         yaml += &user(
             JOHN,

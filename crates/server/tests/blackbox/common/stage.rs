@@ -175,5 +175,6 @@ pub(crate) fn account(carrier: SocketAddr, url: String) -> Account {
         more_parts: "",
         more_flows: String::new(),
         allowed_ips: "[\"127.0.0.1\"]",
+        limits: "{}",
     }
 }
