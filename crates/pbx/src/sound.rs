@@ -45,8 +45,13 @@ pub enum Sound {
         /// About so long.
         seconds: u32,
     },
-    /// A name, letter by letter.
-    Spelled(String),
+    /// Who somebody is: the name that the user has recorded, or else this one, letter by letter.
+    Person {
+        /// The user's internal number.
+        number: Arc<str>,
+        /// The name.
+        name: String,
+    },
     /// Where a call was parked, in a sentence.
     ParkedAt(String),
     /// How many are in a conference, in a sentence.

@@ -70,7 +70,7 @@ impl Object for Directory {
         palette: Palette::Basic,
         help: "Asks the caller for the first three letters of a last name, keyed in as on the keys \
                of a phone, and offers whoever has such a name: 1 calls this person, 2 or * goes on \
-               to the next.",
+               to the next. Who has recorded a name is heard; other names are spelled.",
         fields: &[Field {
             name: "users",
             title: "People",
@@ -205,7 +205,10 @@ impl Directory {
         };
         let words = |id: &'static str| Sound::Prompt(id.into());
         let sounds = vec![
-            Sound::Spelled(person.last_name.clone()),
+            Sound::Person {
+                number: Arc::clone(&person.number),
+                name: person.last_name.clone(),
+            },
             words("directory-internal-number"),
             Sound::Digits(person.number.to_string()),
             words("directory-press-one"),

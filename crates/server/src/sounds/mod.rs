@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use audio::{Language, Part, Prompt, Tones, music};
+use audio::{Language, Part, Pcm, Prompt, Tones, music};
 use clock::Time;
 use engine::{Engine, Play};
 use media::codec::Codec;
@@ -81,6 +81,7 @@ enum Name {
 enum Instead {
     Nothing,
     Music,
+    Spelled(String),
     Greeting {
         mailbox: Arc<str>,
         greeting: Greeting,
@@ -148,7 +149,6 @@ impl Sounds {
             Sound::Digits(digits) => words(Part::Digits(digits)),
             Sound::QueuePlace(place) => words(Part::QueuePlace(*place)),
             Sound::QueueWait { seconds } => words(Part::QueueWait { seconds: *seconds }),
-            Sound::Spelled(name) => words(Part::Spelled(name)),
             Sound::ParkedAt(slot) => words(Part::ParkedAt(slot)),
             Sound::ConferenceSize(people) => words(Part::ConferenceSize(*people)),
             Sound::Mailbox(counts) => words(Part::Mailbox {
@@ -167,6 +167,11 @@ impl Sounds {
                     mailbox: Arc::clone(mailbox),
                     greeting: *greeting,
                 },
+            }],
+            Sound::Person { number, name } => vec![Name::File {
+                account: home.account,
+                name: Greeting::Name.sound_name(number).into(),
+                instead: Instead::Spelled(name.clone()),
             }],
             Sound::Music => match home.music {
                 Some(own) => return self.find(own, Times::Forever, &home.without_music()),
@@ -370,6 +375,7 @@ fn make_instead(
             tracing::warn!(%name, account = account.0, "a sound is missing; ours is played");
             music::on_hold(CODEC)
         }
+        Instead::Spelled(name) => spelled(name),
         Instead::Greeting { mailbox, greeting } => {
             let own = library.read(account, &Greeting::Name.sound_name(mailbox));
             let words = match (greeting, &own) {
@@ -380,13 +386,23 @@ fn make_instead(
             };
             let words = language().and_then(|language| language.prompt(words));
             let words = words.map(Prompt::pcm);
-            let spoken = own.into_iter().chain(words).reduce(|mut first, then| {
-                first.append(&then);
-                first
-            });
-            spoken.map_or_else(silence, |pcm| pcm.sound(&[CODEC]))
+            together(own.into_iter().chain(words))
         }
     }
+}
+
+fn spelled(name: &str) -> media::Sound {
+    let prompts = language().map(|language| language.say(&[Part::Spelled(name)]));
+    together(prompts.into_iter().flatten().map(Prompt::pcm))
+}
+
+/// One after the other.
+fn together(spoken: impl Iterator<Item = Pcm>) -> media::Sound {
+    let spoken = spoken.reduce(|mut first, then| {
+        first.append(&then);
+        first
+    });
+    spoken.map_or_else(silence, |pcm| pcm.sound(&[CODEC]))
 }
 
 fn silence() -> media::Sound {
@@ -502,7 +518,10 @@ mod tests {
             Sound::QueuePlace(21),
             Sound::QueueWait { seconds: 30 },
             Sound::QueueWait { seconds: 300 },
-            Sound::Spelled("Ann Lee".to_owned()),
+            Sound::Person {
+                number: "1020".into(),
+                name: "Lee".to_owned(),
+            },
             Sound::ParkedAt("701".to_owned()),
             Sound::ConferenceSize(1),
             Sound::ConferenceSize(3),

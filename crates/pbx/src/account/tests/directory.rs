@@ -26,7 +26,7 @@ fn desk() -> Desk {
 
 fn offered(letters: &str, number: &str) -> String {
     format!(
-        "play [Spelled({letters:?}), Prompt(\"directory-internal-number\"), Digits({number:?}), \
+        "play [Person {{ number: {number:?}, name: {letters:?} }}, Prompt(\"directory-internal-number\"), Digits({number:?}), \
          Prompt(\"directory-press-one\")] to caller Once"
     )
 }
