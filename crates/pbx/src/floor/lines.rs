@@ -190,7 +190,7 @@ impl Lines {
     /// It counts as offered from now on.
     pub(super) fn next_offer(&mut self, crew: Crew<'_>) -> Option<(CallId, Offer)> {
         let mut heads: Vec<_> = self.heads().collect();
-        heads.sort_by_key(|(_, place, _)| *place);
+        heads.sort_by_key(|(_, place, waiter)| (waiter.turn(), *place));
         let found = heads.into_iter().find_map(|(queue, place, waiter)| {
             let last = self.by_queue.get(queue)?.last_offered.as_deref();
             let offer = waiter.offer(last, crew)?;
@@ -207,12 +207,17 @@ impl Lines {
         Some((waiter.call, offer))
     }
 
-    /// Of each line the first caller who wants an agent. Callers of an older plan may have other
+    /// Of each line the first caller who wants an agent: for whom nobody rings yet, before those for
+    /// whom somebody does and more may, so that as many are offered as agents are free. Callers of an older plan may have other
     /// agents, and must not be in the way of those of the newer one.
     fn heads(&self) -> impl Iterator<Item = (&Arc<str>, Place, &Waiter)> {
         self.by_queue.iter().flat_map(|(queue, line)| {
             let mut seen: Vec<&Arc<Roster>> = Vec::new();
-            let wanting = line.waiting.iter().filter(|(_, waiter)| waiter.wants());
+            let wanting = |turn| {
+                let wanting = line.waiting.iter().filter(|(_, waiter)| waiter.wants());
+                wanting.filter(move |(_, waiter)| waiter.turn() == turn)
+            };
+            let wanting = wanting(Turn::First).chain(wanting(Turn::Later));
             wanting.filter_map(move |(place, waiter)| {
                 if seen
                     .iter()
@@ -239,7 +244,24 @@ impl Line {
     }
 }
 
+/// Whether a caller comes before others when an agent is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Nobody rings for it.
+    First,
+    /// Somebody does.
+    Later,
+}
+
 impl Waiter {
+    fn turn(&self) -> Turn {
+        if self.offered.is_empty() {
+            Turn::First
+        } else {
+            Turn::Later
+        }
+    }
+
     /// Whether one agent more should ring.
     fn wants(&self) -> bool {
         self.roster.strategy == Strategy::RingAll || self.offered.is_empty()

@@ -263,9 +263,9 @@ impl Queues {
         let Some(own) = self.callers.get(&event.call) else {
             return Err(format!("{user} rings for a queue in which nobody is"));
         };
-        let (place, mut others) = (own.place(), self.callers.values());
+        let (turn, mut others) = (own.turn(), self.callers.values());
         let overtaken = others.find(|other| {
-            let is_first = other.place() < place && other.wants();
+            let is_first = other.turn() < turn && other.wants();
             is_first && other.rules.agents.iter().any(|agent| agent == user)
         });
         law(overtaken.is_none(), || {
@@ -303,7 +303,7 @@ impl Queues {
     fn heads(&self) -> impl Iterator<Item = &Caller> {
         let mut wanting: Vec<&Caller> = self.callers.values().collect();
         wanting.retain(|caller| caller.wants());
-        wanting.sort_by_key(|caller| caller.place());
+        wanting.sort_by_key(|caller| caller.turn());
         let mut seen = BTreeSet::new();
         wanting
             .into_iter()
@@ -343,8 +343,10 @@ impl Caller {
         self.waits() && (self.rules.rings_all || self.ringing.is_empty())
     }
 
-    fn place(&self) -> (Reverse<u64>, u64) {
-        (Reverse(self.rules.priority), self.arrival)
+    /// For whom nobody rings comes first, and then by priority and arrival.
+    fn turn(&self) -> (bool, Reverse<u64>, u64) {
+        let is_offered = !self.ringing.is_empty();
+        (is_offered, Reverse(self.rules.priority), self.arrival)
     }
 }
 

@@ -1,8 +1,14 @@
 //! A carrier calls a queue: who rings, how long callers wait, and what is told of the stay.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 
+use crate::common::account::{Registration, Trunk};
+use crate::common::address::free_port;
+use crate::common::baresip::Baresip;
 use crate::common::receiver::Delivery;
+use crate::common::sipp::{DOMAIN, Sipp};
 use crate::common::stage::{CRM, SOON, Stage};
 
 const CALLER: &str = "61400000001";
@@ -30,6 +36,67 @@ fn summary(hooks: &[Delivery]) -> &Value {
         assert_eq!(hook.body["queue_name"], "Support", "{}", hook.kind());
     }
     &hooks.last().expect("there are webhooks").body
+}
+
+/// John alone answers, one caller waits, and who presses 1 leaves.
+const COUNTER: &str = r#"  - id: support
+    name: Support
+    objects:
+      - {id: in, kind: inbound_number, settings: {numbers: ["+61298765450"]}, exits: {next: queue}}
+      - {id: queue, kind: queue, name: Support, settings: {agents: ["1010"], ring_seconds: 60, max_callers: 1, exit_key: "1"}, exits: {full: busy, key: bye}}
+      - {id: busy, kind: hangup, settings: {cause: busy}}
+      - {id: bye, kind: hangup}
+"#;
+
+#[test]
+fn who_finds_the_line_full_leaves_it_at_once() {
+    let stage = Stage::with(&[], |account| COUNTER.clone_into(&mut account.more_flows));
+    let john = stage.phone("1010-desk");
+    let _rings = john.play("rings").start();
+    let first = stage.carrier_plays("carrier-calls", CALLER, NUMBER);
+    let first = first.pause_ms(3_000).start();
+    stage.receiver.wait_for(CRM, 1, SOON);
+    let second = Sipp::play("carrier-calls-refused", free_port(stage.carrier.ip()));
+    let second = second
+        .caller(CALLER)
+        .toward(stage.server.listening().udp, NUMBER);
+    assert_eq!(second.start().finish().final_code(), 486);
+    first.finish();
+    let hooks = stage.hooks(4);
+    let waited = hooks[0].call();
+    let mut turned_away = hooks.iter().filter(|hook| hook.call() != waited);
+    let told = turned_away.next().expect("the second call is told");
+    assert_eq!((told.kind(), turned_away.count()), ("queue_call", 0));
+    assert_eq!(told.body["call_duration"], 0);
+}
+
+#[test]
+fn who_presses_the_key_leaves_the_line() {
+    let stage = Stage::with(&[], |account| {
+        COUNTER.clone_into(&mut account.more_flows);
+        account.trunks.push(Trunk {
+            name: "line",
+            address: SocketAddr::from(([127, 0, 0, 1], 9)),
+            registration: Registration::None,
+        });
+    });
+    let john = stage.phone("1010-desk");
+    let john = john.play("rings").start();
+    let proxy = stage.server.listening().udp;
+    let account =
+        format!("<sip:{CALLER}@{DOMAIN}>;outbound=\"sip:{proxy}\";regint=0;audio_codecs=PCMU");
+    let caller = Baresip {
+        account: &account,
+        hertz: 440.0,
+        order: Some(&format!("/dial sip:{NUMBER}@{DOMAIN}")),
+        seconds: 15,
+    };
+    let caller = caller.start();
+    caller.wait_for("Call established");
+    john.wait_for_received("INVITE");
+    caller.presses('1');
+    john.finish();
+    stage.follows("queue::who_presses_the_key_leaves_the_line");
 }
 
 #[test]

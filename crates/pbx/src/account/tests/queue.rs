@@ -210,6 +210,24 @@ fn as_many_callers_ring_as_agents_are_free_in_the_order_they_came() {
 }
 
 #[test]
+fn when_all_ring_each_caller_is_offered_one_before_the_first_is_offered_more() {
+    let mut desk = office(&json!({"ring_seconds": 10, "retry_seconds": 5}));
+    desk.joins("first", NUMBER);
+    assert_eq!(desk.rung(), ["1010", "1011", "1012"]);
+    desk.joins("second", NUMBER);
+    assert!(desk.rung().is_empty(), "nobody is free");
+    desk.passes(10);
+    desk.passes(5);
+    assert_eq!(desk.rung(), ["1010", "1011", "1012"]);
+    for (agent, caller) in [("1011", "second"), ("1012", "first")] {
+        desk.answers(agent);
+        let connects = format!("connect {caller} with {agent}");
+        assert!(desk.ladder.contains(&connects), "{:?}", desk.ladder);
+    }
+    desk.say_bye(&["first", "second"]);
+}
+
+#[test]
 fn who_is_refused_keeps_the_place_and_rings_somebody_else() {
     let mut desk = office(&json!({"strategy": "round_robin", "retry_seconds": 20}));
     desk.agent("1012", AgentChange::LogOut);

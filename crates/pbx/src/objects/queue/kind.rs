@@ -60,8 +60,9 @@ pub(super) const KIND: Kind = Kind {
         optional(
             "strategy",
             "Who rings",
-            "all free agents when absent; or one at a time: who has been idle longest, who has \
-             taken the fewest calls, each in turn, or anybody",
+            "all free agents when absent, but of several callers each is offered one before the \
+             first is offered more; or one at a time: who has been idle longest, who has taken the \
+             fewest calls, each in turn, or anybody",
             Shape::Choice(&[
                 "ring_all",
                 "longest_idle",

@@ -137,6 +137,9 @@ fn pressed(event: &MediaEvent) -> Option<(PathId, char)> {
     Some((*path, *digit))
 }
 
+/// How much of a stand-still may be made up for.
+const CAUGHT_UP: Duration = Duration::from_millis(80);
+
 #[test]
 fn a_prompt_is_heard_without_a_gap_and_its_end_told() {
     let mut server = Server::start(20, |_| ());
@@ -151,7 +154,8 @@ fn a_prompt_is_heard_without_a_gap_and_its_end_told() {
             playlist,
         });
         let packets: Vec<Heard> = (0..30).map(|_| talker.hear()).collect();
-        assert!(begun.elapsed() >= 28 * FRAME, "at the pace of speech");
+        let took = begun.elapsed();
+        assert!(took >= 28 * FRAME, "at the pace of speech");
         let ended = server.expect(|event| {
             let MediaEvent::PlayEnded { path, play } = event else {
                 return None;
@@ -160,14 +164,22 @@ fn a_prompt_is_heard_without_a_gap_and_its_end_told() {
         });
         assert_eq!(ended, (port.path, PlayId(5)));
         let step = payload(codec).clock / 50;
+        let mut stood_still = 0;
         for pair in packets.windows(2) {
             assert!(pair[1].follows(&pair[0]));
-            assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(step));
-            assert_eq!(
-                (pair[1].marker, pair[1].payload),
-                (false, payload(codec).number)
-            );
+            assert_eq!(pair[1].payload, payload(codec).number);
+            let steps = pair[1].timestamp.wrapping_sub(pair[0].timestamp);
+            if pair[1].marker {
+                // A busy machine let the thread wait: that is a pause, and said to be one.
+                assert!(steps >= 5 * step, "{codec:?}: {steps}");
+                stood_still += steps - step;
+            } else {
+                assert_eq!(steps, step);
+            }
         }
+        // Nothing else is: the clock of the audio is never ahead of ours.
+        let said = 29 * FRAME + FRAME * stood_still / step;
+        assert!(said <= took + CAUGHT_UP, "{codec:?}: {said:?} in {took:?}");
         assert!(packets[0].marker);
         let mut decoder = Decoder::new(codec, Rate::Narrow).unwrap();
         let mut samples = Vec::new();
