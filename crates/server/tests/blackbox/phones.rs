@@ -1,9 +1,14 @@
 //! What phones do besides calling: they watch colleagues and mailboxes, and take calls that were
 //! not for them.
 
-use crate::common::account::{JOHN, JOHNS_NUMBER, SALES_NUMBER};
+use std::net::SocketAddr;
+
+use crate::common::account::{
+    JOHN, JOHNS_NUMBER, Registration, SALES_NUMBER, Trunk, VOICEMAIL_NUMBER,
+};
 use crate::common::address::fresh_address;
-use crate::common::sipp::{Playing, Sipp, Wire};
+use crate::common::baresip::Baresip;
+use crate::common::sipp::{DOMAIN, Playing, Sipp, Wire};
 use crate::common::stage::{Phone, Stage};
 use crate::common::trace::{Message, Trace, Way};
 use crate::common::wait_for;
@@ -83,6 +88,34 @@ fn a_mailbox_tells_that_no_message_waits() {
         let watching = ann_watches(&stage, "phone-watches-mailbox", "message-summary", own);
         watching.start().finish();
     }
+}
+
+#[test]
+fn a_mailbox_tells_that_a_message_waits() {
+    // A trunk for a baresip, which calls from 127.0.0.1: a silent message would not be kept.
+    let stage = Stage::with(&[], |account| {
+        account.trunks.push(Trunk {
+            name: "line",
+            address: SocketAddr::from(([127, 0, 0, 1], 9)),
+            registration: Registration::None,
+        });
+    });
+    let scenario = "phone-is-told-of-a-message";
+    let watching = ann_watches(&stage, scenario, "message-summary", "1020-desk").start();
+    told(&watching, "Messages-Waiting: no");
+    let proxy = stage.server.listening().udp;
+    let account =
+        format!("<sip:{CALLER}@{DOMAIN}>;outbound=\"sip:{proxy}\";regint=0;audio_codecs=PCMU");
+    let order = format!("/dial sip:{VOICEMAIL_NUMBER}@{DOMAIN}");
+    let caller = Baresip {
+        account: &account,
+        hertz: 440.0,
+        order: Some(&order),
+        seconds: 6,
+    };
+    let caller = caller.start();
+    caller.wait_for("Call established");
+    watching.finish();
 }
 
 #[test]
@@ -201,7 +234,7 @@ fn john_talks(stage: &Stage, seconds: u32) -> (Playing, Playing) {
 
 /// Another carrier's socket, from which a second call comes in.
 fn second_call(stage: &Stage, scenario: &str) -> Sipp {
-    let from = std::net::SocketAddr::new(stage.carrier.ip(), 0);
+    let from = SocketAddr::new(stage.carrier.ip(), 0);
     let from = crate::common::address::free_port(from.ip());
     let call = Sipp::play(scenario, from).caller(CALLER);
     call.toward(stage.server.listening().udp, JOHNS_NUMBER)
