@@ -133,8 +133,8 @@ fn what_may_not_be_watched_is_refused() {
 }
 
 fn last_code(trace: &Trace) -> u16 {
-    let codes = trace.messages.iter().filter_map(Message::code);
-    codes.last().unwrap_or_default()
+    let mut codes = trace.messages.iter().filter_map(Message::code);
+    codes.next_back().unwrap_or_default()
 }
 
 #[test]
