@@ -198,7 +198,7 @@ impl Laws {
             } => self.dial(*call, *leg, *for_leg),
             Effect::Ring { leg } => self.ring(*leg),
             Effect::EarlyMedia { leg, from } => self.early_media(*leg, *from),
-            Effect::PickUp { leg, .. } => self.pick_up(*leg),
+            Effect::PickUp { call, leg } => self.pick_up(*call, *leg),
             Effect::Connect { leg, with } => self.connect(*leg, *with),
             Effect::Play { leg, sounds, .. } if is_notice(sounds) => {
                 law(self.legs.contains_key(leg), || {
@@ -331,10 +331,11 @@ impl Laws {
         law(open <= MAX_OPEN_LEGS, || format!("a call has {open} legs"))
     }
 
-    fn pick_up(&mut self, leg: LegId) -> Verdict {
+    fn pick_up(&mut self, call: CallId, leg: LegId) -> Verdict {
         match self.legs.get_mut(&leg) {
-            Some(Leg::Caller { answered, .. }) if !*answered => {
+            Some(Leg::Caller { answered, call: of }) if !*answered => {
                 *answered = true;
+                *of = Some(call);
                 Ok(())
             }
             Some(_) | None => Err("a caller is answered once, while there".to_owned()),

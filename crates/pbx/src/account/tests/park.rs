@@ -291,3 +291,39 @@ fn who_waits_in_a_slot_for_who_asked_is_nobody_elses() {
             .contains(&"play [ParkedAt(\"702\")] to 1010-desk Once".to_owned())
     );
 }
+
+#[test]
+fn a_program_fetches_a_call_that_a_flow_has_parked() {
+    let mut desk = Desk::with(|draft| {
+        draft.flows[0].objects = serde_json::from_value(json!([
+            {"id": "in", "kind": "inbound_number", "settings": {"numbers": ["+61298765432"]},
+             "exits": {"next": "park"}},
+            {"id": "park", "kind": "park"}
+        ]))
+        .unwrap();
+    });
+    desk.comes_in(NUMBER);
+    desk.give(Input::Originate(crate::origination::Origination {
+        user: "1011".to_owned(),
+        number: "701".to_owned(),
+        caller_id: None,
+    }));
+    desk.ladder.clear();
+    desk.answers("1011-desk");
+    desk.check(&[
+        "[1011's call answered]",
+        "stop playing to caller",
+        "[1011 rings]",
+        "connect caller with 1011-desk",
+        "[1011 answered]",
+        "[1011's call ended]",
+        "[over: normal]",
+    ]);
+    desk.hangs_up("caller", HangupCause::Normal);
+    desk.check(&[
+        "hang up 1011-desk: normal",
+        "[1011 ended]",
+        "[over: normal]",
+    ]);
+    desk.is_over();
+}
