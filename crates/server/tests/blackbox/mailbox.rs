@@ -138,7 +138,9 @@ fn a_message_is_heard_with_the_pin_and_deleted_with_its_link() {
     let link = hook.body["audio_file"][0].as_str().expect("a link");
     assert_eq!(status(&stage, link), 200);
 
-    let ann = dials(&stage, "1020-desk", "*97", 32);
+    let ann = dials(&stage, "1020-desk", "*97", 36);
+    // She listens before she keys anything.
+    std::thread::sleep(Duration::from_secs(4));
     keys(&ann, &format!("{PIN}#"));
     std::thread::sleep(Duration::from_millis(500));
     keys(&ann, "1");
@@ -151,7 +153,7 @@ fn a_message_is_heard_with_the_pin_and_deleted_with_its_link() {
     let heard = ann.heard();
     let tone = loudest(&heard, CALLERS_HERTZ);
     assert!(tone > HEARD, "the message is heard: {tone}");
-    let begins = &heard[..5 * wave::RATE as usize];
+    let begins = &heard[..6 * wave::RATE as usize];
     let like = likeness(begins, "vm-enter-pin");
     assert!(like > THE_SAME, "the PIN is asked for: {like}");
     // Nothing of it is left, and that is so after a restart too.
