@@ -10,6 +10,7 @@ mod start;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use clock::Time;
 use engine::{Effect, Engine, Input};
 use media::{MediaEvent, PathId, PlayId, Port};
 use pbx::draft::Draft;
-use pbx::{AccountId, CallId, QuestionId, Told};
+use pbx::{AccountId, AgentChange, CallId, QuestionId, Standing, Told};
 use serde::{Deserialize, Serialize};
 use sip::{Destination, FlowId};
 
@@ -241,14 +242,7 @@ fn input_of(entry: Entry) -> Option<Input<'static>> {
             transport,
             remote,
             flow,
-        } => {
-            let transport = transport_of(&transport);
-            Input::SendFailed(Destination {
-                transport,
-                remote,
-                flow: flow.map(FlowId),
-            })
-        }
+        } => send_failed(&transport, remote, flow),
         Entry::Ports { ports } => ports_bound(ports),
         Entry::Silent { path } => silent(path),
         Entry::PlayEnded { path, play } => play_ended(path, play),
@@ -263,11 +257,7 @@ fn input_of(entry: Entry) -> Option<Input<'static>> {
             token,
             addresses,
             valid_ms,
-        } => Input::Resolved {
-            token,
-            addresses,
-            valid: Duration::from_millis(valid_ms),
-        },
+        } => resolved(token, addresses, valid_ms),
         Entry::Told {
             account,
             call,
@@ -279,19 +269,12 @@ fn input_of(entry: Entry) -> Option<Input<'static>> {
             user,
             counts,
         } => mailbox_of(AccountId(account), user, counts),
-        Entry::Restore { account, standings } => Input::Restore {
-            account: AccountId(account),
-            standings,
-        },
+        Entry::Restore { account, standings } => restored(AccountId(account), standings),
         Entry::Agent {
             account,
             user,
             change,
-        } => Input::Agent {
-            account: AccountId(account),
-            user,
-            change,
-        },
+        } => agent_is(AccountId(account), user, change),
         Entry::Remove { account } => Input::Remove(AccountId(account)),
         Entry::Originate { account, asked } => Input::Originate {
             account: AccountId(account),
@@ -320,6 +303,34 @@ fn mailbox_of(account: AccountId, user: Arc<str>, counts: pbx::MailboxCounts) ->
         account,
         user,
         counts,
+    }
+}
+
+fn send_failed(transport: &str, remote: SocketAddr, flow: Option<u64>) -> Input<'static> {
+    Input::SendFailed(Destination {
+        transport: transport_of(transport),
+        remote,
+        flow: flow.map(FlowId),
+    })
+}
+
+fn resolved(token: u64, addresses: Vec<SocketAddr>, valid_ms: u64) -> Input<'static> {
+    Input::Resolved {
+        token,
+        addresses,
+        valid: Duration::from_millis(valid_ms),
+    }
+}
+
+fn restored(account: AccountId, standings: Vec<Standing>) -> Input<'static> {
+    Input::Restore { account, standings }
+}
+
+fn agent_is(account: AccountId, user: Arc<str>, change: AgentChange) -> Input<'static> {
+    Input::Agent {
+        account,
+        user,
+        change,
     }
 }
 
