@@ -8,7 +8,7 @@ use std::time::Duration;
 use clock::Time;
 use libfuzzer_sys::fuzz_target;
 use media::leg::{Heard, Leg, Source};
-use media::path::Remote;
+use media::path::{Carries, Remote};
 use media::rtp::{Packet, rtcp_packets};
 use media::{Codec, Direction, Latch, MediaEvent, PathId, Payload, PayloadMap, ThreadId};
 
@@ -83,6 +83,7 @@ fn remote() -> Remote {
         latch: Latch::Restricted {
             signalling: SOURCES[1].0.into(),
         },
+        carries: Carries::Audio,
         payloads: vec![payload(0, Codec::Pcmu), payload(101, Codec::TelephoneEvent)],
         direction: Direction::SendRecv,
     }

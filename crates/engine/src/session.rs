@@ -62,7 +62,7 @@ impl Engine {
             }
             MediaEvent::Closed { path, report } => {
                 if let Some(closed) = self.legs.closed(path) {
-                    self.emit_leg_closed(now, closed, report_of(report));
+                    self.emit_leg_closed(now, closed, report_of(&report));
                 }
             }
             MediaEvent::PlayEnded { path, play } => self.play_ended(path, play),
@@ -318,7 +318,7 @@ fn cause_of(cause: &EndCause) -> HangupCause {
     }
 }
 
-fn report_of(report: media::LegReport) -> pbx::LegReport {
+fn report_of(report: &media::LegReport) -> pbx::LegReport {
     pbx::LegReport {
         packets_received: report.packets_received,
         packets_sent: report.packets_sent,
@@ -330,7 +330,12 @@ fn report_of(report: media::LegReport) -> pbx::LegReport {
             .codec
             .map(|codec| codec.name().to_owned())
             .unwrap_or_default(),
-        dtmf: report.dtmf,
+        // A PIN or the number of a card is keyed too, and what is kept may be read.
+        dtmf: report
+            .dtmf
+            .chars()
+            .map(|_| pbx::LegReport::SOME_KEY)
+            .collect(),
     }
 }
 

@@ -299,8 +299,14 @@ pub struct LegReport {
     pub jitter_us: u64,
     /// Name of the codec, empty when no packet came.
     pub codec: String,
-    /// Digits pressed, in order.
+    /// The keys pressed, one [`LegReport::SOME_KEY`] for each: which they were is not kept, because
+    /// PINs and the numbers of cards are among them.
     pub dtmf: String,
+}
+
+impl LegReport {
+    /// A key, whichever it was.
+    pub const SOME_KEY: char = 'x';
 }
 
 /// Why a leg or a call ended.

@@ -198,3 +198,23 @@ fn early_media_end_when_who_answered_is_asked_for_a_key() {
         [&"SIP/2.0 183 Session Progress", &"SIP/2.0 180 Ringing"]
     );
 }
+
+#[test]
+fn which_keys_were_pressed_is_not_kept() {
+    let mut world = World::picked_up_with("8");
+    let path = world.plays()[0].path;
+    world.carrier_says("BYE", 2, "");
+    let report = media::LegReport {
+        dtmf: "4711#".to_owned(),
+        ..media::LegReport::default()
+    };
+    world.tell(Input::Media(MediaEvent::Closed { path, report }));
+    let kept: Vec<&str> = world
+        .facts()
+        .filter_map(|fact| match fact {
+            Fact::LegClosed { report, .. } => Some(report.dtmf.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(kept, ["xxxxx"]);
+}

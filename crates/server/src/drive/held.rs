@@ -1,8 +1,7 @@
 //! Commands on their way to the media threads.
 //!
-//! To wake another thread costs more than most commands, and a path that is made known a few
-//! milliseconds after its answer was sent loses nothing: what arrives before waits in its socket.
-//! Commands nobody can hear the lack of therefore wait for company.
+//! To wake another thread costs more than most commands. Those that nobody can hear the lack of
+//! therefore wait for company: that a port is taken, watched, or free again.
 
 use std::time::Duration;
 
@@ -56,13 +55,12 @@ impl Held {
 
 fn can_wait(command: &Command) -> bool {
     match command {
-        Command::Claim { .. }
-        | Command::Remote { .. }
+        Command::Claim { .. } | Command::Watch { .. } | Command::Release { .. } => true,
+        // What arrives meanwhile would be taken for what it was before, for RTP instead of a fax.
+        Command::Remote { .. }
         | Command::Bridge { .. }
         | Command::Unbridge { .. }
-        | Command::Watch { .. }
-        | Command::Release { .. } => true,
-        Command::Play { .. }
+        | Command::Play { .. }
         | Command::Stop { .. }
         | Command::SendDtmf { .. }
         | Command::Join { .. }

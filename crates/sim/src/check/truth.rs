@@ -410,6 +410,10 @@ impl<'a> Case<'a> {
             let (_, user, _) = plan?.device(username)?;
             Some(&user.who.number)
         });
+        // A number outside to which a user forwards calls is as good as a phone of that user.
+        if leg.role.starts_with("trunk") && who.is_some() {
+            return Ok(());
+        }
         same("who answered", &who, &owner)
     }
 
