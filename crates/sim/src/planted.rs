@@ -55,7 +55,7 @@ pub enum Planted {
     NothingPlayed,
     /// Who comes into a conference is not mixed.
     NotMixed,
-    /// Agents who did not answer are not left alone for as long as their queue says.
+    /// Agents who did not answer, or have talked, are not left alone for as long as their queue says.
     ShortRests,
     /// Who was handed on is not brought together with who takes the call.
     HandedOnToNobody,
@@ -130,9 +130,9 @@ impl Planter {
         if self.is(Planted::ShortRests) {
             let objects = draft.flows.iter_mut().flat_map(|flow| &mut flow.objects);
             for queue in objects.filter(|object| object.kind == "queue") {
-                queue
-                    .settings
-                    .insert("retry_seconds".to_owned(), 600.into());
+                for rest in ["retry_seconds", "wrap_up_seconds"] {
+                    queue.settings.insert(rest.to_owned(), 600.into());
+                }
             }
         }
         draft
