@@ -32,6 +32,8 @@ pub(crate) struct Story {
     answered: BTreeMap<String, Time>,
     /// Parties that could not be reached for a while.
     troubled: BTreeSet<PartyId>,
+    /// Users who have ever said that calls go to a number outside.
+    forwarded: BTreeSet<String>,
     ended: u64,
     /// Whether the step that is being told plays something, so that it may pick its caller up.
     may_pick_up: bool,
@@ -61,6 +63,11 @@ pub(crate) struct LegTold {
 }
 
 impl Story {
+    /// Whether a user has ever said that calls go to a number outside.
+    pub(super) fn has_forwarded(&self, user: &str) -> bool {
+        self.forwarded.contains(user)
+    }
+
     /// A draft is in force: how long may its users ring, and what do its queues promise?
     pub(crate) fn knows(&mut self, account: AccountId, draft: &Draft) {
         self.queues.entry(account).or_default().plan(draft);
@@ -171,6 +178,17 @@ impl Story {
         laws.effects(&effects).map_err(told)?;
         if let Some(queues) = self.queues.get_mut(&event.account) {
             queues.event(event).map_err(told)?;
+        }
+        if let Fact::Stands {
+            standing:
+                pbx::Standing::Forward {
+                    user,
+                    to: Some(pbx::ForwardTo::Number(_)),
+                    ..
+                },
+        } = &event.fact
+        {
+            self.forwarded.insert(user.to_string());
         }
         if matches!(
             event.fact,

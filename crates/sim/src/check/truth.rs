@@ -411,7 +411,8 @@ impl<'a> Case<'a> {
             Some(&user.who.number)
         });
         // A number outside to which a user forwards calls is as good as a phone of that user.
-        if leg.role.starts_with("trunk") && who.is_some() {
+        let story = &self.world.story;
+        if leg.role.starts_with("trunk") && who.is_some_and(|who| story.has_forwarded(who)) {
             return Ok(());
         }
         same("who answered", &who, &owner)
