@@ -101,8 +101,14 @@ impl Talking {
     pub(crate) fn heard(mut self) -> Vec<i16> {
         self.running
             .wait(Duration::from_secs(u64::from(TONE_SECONDS)));
+        let heard = self.heard_so_far();
+        assert!(!heard.is_empty(), "heard nothing:\n{}", self.log());
+        heard
+    }
+
+    /// What it has heard by now.
+    pub(crate) fn heard_so_far(&self) -> Vec<i16> {
         let recordings = self.recordings();
-        assert!(!recordings.is_empty(), "heard nothing:\n{}", self.log());
         recordings
             .iter()
             .flat_map(|path| wave::read(path))

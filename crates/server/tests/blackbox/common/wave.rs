@@ -71,14 +71,11 @@ pub(crate) fn likeness(recording: &[i16], sound: &[i16]) -> f64 {
     likeness.fold(0.0, f64::max)
 }
 
-/// The samples of a WAV file of 16 bits and one channel.
+/// The samples of a WAV file of 16 bits and one channel, none if it has only been begun.
 pub(crate) fn read(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).expect("a recording can be read");
-    let at = bytes
-        .windows(4)
-        .position(|window| window == b"data")
-        .expect("a WAV file has data");
-    let data = bytes.get(at + 8..).unwrap_or_default();
+    let at = bytes.windows(4).position(|window| window == b"data");
+    let data = at.and_then(|at| bytes.get(at + 8..)).unwrap_or_default();
     data.chunks_exact(2)
         .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
         .collect()
