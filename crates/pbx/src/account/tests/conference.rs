@@ -45,11 +45,6 @@ impl Desk {
         self.calls_as(name, Origin::Device { username });
     }
 
-    fn dials_as_user(&mut self, name: &str, device: &str, called: &str) {
-        let username = device.into();
-        self.arrives(name, Origin::Device { username }, called);
-    }
-
     fn keys(&mut self, name: &str, keys: &str) {
         let leg = self.leg(name);
         for digit in keys.chars() {
@@ -335,14 +330,12 @@ fn a_guest_mutes_itself() {
 #[test]
 fn whom_a_user_talks_with_is_handed_on_into_the_room_that_it_called() {
     let mut desk = desk(&json!({"announce": "none"}));
-    desk.dials_as_user("first", "1010-desk", "1011");
+    desk.dials_as("first", "1010-desk", "1011");
     desk.answers("1011-desk");
     desk.user("second", "1010-desk");
     desk.hears_all("second");
     desk.ladder.clear();
-    let (leg, other) = (desk.leg("first"), desk.leg("second"));
-    let to = crate::input::TransferTo::PeerOf(other);
-    desk.give(Input::Transfer { leg, to });
+    desk.brings_together("first", "second");
     desk.check(&[
         "tell first of the transfer: Accepted",
         "part first",

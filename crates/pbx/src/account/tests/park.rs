@@ -2,22 +2,11 @@
 
 use serde_json::json;
 
+use super::transfer::talking;
 use super::*;
-use crate::input::TransferTo;
 
 impl Desk {
-    fn sends_to(&mut self, name: &str, number: &str) {
-        let (leg, to) = (self.leg(name), TransferTo::Number(number.to_owned()));
-        self.give(Input::Transfer { leg, to });
-    }
-
-    fn sends_where(&mut self, name: &str, other: &str) {
-        let (leg, other) = (self.leg(name), self.leg(other));
-        let to = TransferTo::PeerOf(other);
-        self.give(Input::Transfer { leg, to });
-    }
-
-    fn dials_as(&mut self, name: &str, device: &str, called: &str) {
+    pub(super) fn dials_as(&mut self, name: &str, device: &str, called: &str) {
         let username = device.into();
         self.arrives(name, Origin::Device { username }, called);
     }
@@ -30,19 +19,10 @@ impl Desk {
     }
 }
 
-/// A caller from outside talks with 1010.
-fn talking() -> Desk {
-    let mut desk = Desk::new();
-    desk.comes_in(NUMBER);
-    desk.answers("1010-desk");
-    desk.ladder.clear();
-    desk
-}
-
 /// The caller waits in 701.
 fn parked() -> Desk {
     let mut desk = talking();
-    desk.sends_to("1010-desk", "*68");
+    desk.hands_on("1010-desk", "*68");
     desk.has_heard("1010-desk");
     desk.ladder.clear();
     desk
@@ -51,7 +31,7 @@ fn parked() -> Desk {
 #[test]
 fn who_parks_a_call_hears_its_slot_and_whoever_dials_it_talks() {
     let mut desk = talking();
-    desk.sends_to("1010-desk", "*68");
+    desk.hands_on("1010-desk", "*68");
     desk.check(&[
         "tell 1010-desk of the transfer: Accepted",
         "part caller",
@@ -94,7 +74,7 @@ fn a_call_is_parked_in_a_chosen_slot_unless_that_is_taken() {
     );
     desk.answers("1010-desk");
     desk.ladder.clear();
-    desk.sends_to("1010-desk", "701");
+    desk.hands_on("1010-desk", "701");
     desk.check(&[
         "tell 1010-desk of the transfer: Accepted",
         "part second",
@@ -104,7 +84,7 @@ fn a_call_is_parked_in_a_chosen_slot_unless_that_is_taken() {
         "connect second with 1010-desk",
         "[1010 answered]",
     ]);
-    desk.sends_to("1010-desk", "703");
+    desk.hands_on("1010-desk", "703");
     desk.check(&[
         "tell 1010-desk of the transfer: Accepted",
         "part second",
@@ -130,7 +110,7 @@ fn who_asks_first_hears_the_slot_and_the_call_waits_there() {
         "[1010's call answered]",
         "play [ParkedAt(\"701\")] to asking Once",
     ]);
-    desk.sends_where("first", "asking");
+    desk.brings_together("first", "asking");
     desk.check(&[
         "tell first of the transfer: Accepted",
         "part caller",
@@ -254,11 +234,11 @@ fn the_lamp_of_a_slot_is_on_while_a_call_waits_there() {
     let mut desk = talking();
     desk.give(Input::Watch { name: "701".into() });
     desk.check(&["701: []"]);
-    desk.sends_to("1010-desk", "701");
+    desk.hands_on("1010-desk", "701");
     assert_eq!(desk.ladder.last().unwrap(), "701: [iscalled talking]");
     desk.dials_as("mary", "1011-desk", "701");
     assert_eq!(desk.ladder.last().unwrap(), "701: []");
-    desk.sends_to("mary", "702");
+    desk.hands_on("mary", "702");
     desk.ladder.clear();
     desk.give(Input::Watch { name: "702".into() });
     desk.check(&["702: [iscalled talking]"]);
@@ -273,7 +253,7 @@ fn who_cannot_hand_a_call_on_keeps_both() {
     desk.legs.remove("1010-desk");
     desk.dials_as("asking", "1010-desk", "*45");
     desk.ladder.clear();
-    desk.sends_where("first", "asking");
+    desk.brings_together("first", "asking");
     desk.check(&["tell first of the transfer: Refused(Forbidden)"]);
 }
 
@@ -283,9 +263,9 @@ fn who_waits_in_a_slot_for_who_asked_is_nobody_elses() {
     desk.dials_as("asking", "1011-desk", "*68");
     desk.ladder.clear();
     // Mary asked for it, and the call is John's.
-    desk.sends_where("1010-desk", "asking");
+    desk.brings_together("1010-desk", "asking");
     desk.check(&["tell 1010-desk of the transfer: Refused(Forbidden)"]);
-    desk.sends_to("1010-desk", "*68");
+    desk.hands_on("1010-desk", "*68");
     assert!(
         desk.ladder
             .contains(&"play [ParkedAt(\"702\")] to 1010-desk Once".to_owned())

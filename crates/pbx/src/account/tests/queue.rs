@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cdr::{Change, Fold};
 use crate::floor::{AgentChange, AgentState};
-use crate::input::TransferTo;
 use crate::trigger::Trigger;
 
 /// Three users, each with one phone, and two queues behind two numbers: of the first the settings
@@ -561,9 +560,7 @@ fn an_agent_who_hands_the_caller_on_wraps_up_and_takes_the_next() {
     desk.answers("1011");
     desk.joins("second", NUMBER);
     desk.ladder.clear();
-    let (leg, number) = (desk.leg("1011"), "1012".to_owned());
-    let to = TransferTo::Number(number);
-    desk.give(Input::Transfer { leg, to });
+    desk.hands_on("1011", "1012");
     let told = ["[1011 ended]", "[out of Support]", "[1012 rings]"];
     let told_of = |desk: &Desk| -> Vec<String> {
         let facts = desk.ladder.iter().filter(|line| line.starts_with('['));

@@ -4,13 +4,13 @@ use super::*;
 use crate::input::TransferTo;
 
 impl Desk {
-    fn hands_on(&mut self, name: &str, number: &str) {
+    pub(super) fn hands_on(&mut self, name: &str, number: &str) {
         let leg = self.leg(name);
         let to = TransferTo::Number(number.to_owned());
         self.give(Input::Transfer { leg, to });
     }
 
-    fn brings_together(&mut self, one: &str, other: &str) {
+    pub(super) fn brings_together(&mut self, one: &str, other: &str) {
         let (leg, other) = (self.leg(one), self.leg(other));
         let to = TransferTo::PeerOf(other);
         self.give(Input::Transfer { leg, to });
@@ -25,7 +25,7 @@ impl Desk {
 }
 
 /// A caller from outside talks with 1010.
-fn talking() -> Desk {
+pub(super) fn talking() -> Desk {
     let mut desk = Desk::new();
     desk.comes_in(NUMBER);
     desk.answers("1010-desk");
