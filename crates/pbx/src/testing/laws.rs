@@ -154,7 +154,8 @@ impl Laws {
     /// Once the account has said all, those in a room that its owner has come to hear one another.
     /// Parked calls hear something.
     pub fn waiting(&self, account: &Account, now: Time) -> Verdict {
-        self.rooms.settled(account)?;
+        let is_played_to = |leg| self.plays.contains_key(&leg);
+        self.rooms.settled(account, is_played_to)?;
         parks::settled(account, now, |leg| self.rooms.hears_music(leg))
     }
 

@@ -55,8 +55,13 @@ impl Rooms {
         self.music.contains(&leg)
     }
 
-    /// Who waits does so for an owner; who is mixed and not alone hears no music.
-    pub(super) fn settled(&self, account: &Account) -> Verdict {
+    /// Who waits does so for an owner; who is mixed and not alone hears no music. Music that could not
+    /// be played has come to its end, and is no longer heard.
+    pub(super) fn settled(
+        &self,
+        account: &Account,
+        is_played_to: impl Fn(LegId) -> bool,
+    ) -> Verdict {
         for view in account.rooms() {
             let legs = self.of.iter().filter(|(_, room)| **room == view.name);
             let legs: Vec<LegId> = legs.map(|(leg, _)| *leg).collect();
@@ -66,7 +71,8 @@ impl Rooms {
             law(!view.has_owner_come || legs.len() == view.members, || {
                 format!("only {} are mixed in {view:?}", legs.len())
             })?;
-            let mut bored = legs.iter().filter(|leg| self.music.contains(leg));
+            let hears_music = |leg: &&LegId| self.music.contains(leg) && is_played_to(**leg);
+            let mut bored = legs.iter().filter(hears_music);
             law(legs.len() < 2 || bored.next().is_none(), || {
                 format!("somebody hears music in {view:?}")
             })?;
