@@ -236,6 +236,18 @@ impl Leg {
         Description::parse(self.media.ours.as_deref()?).ok()
     }
 
+    /// What we described to it when both sides agreed last: not what it has been offered since.
+    pub(crate) fn agreed(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Talking {
+                asked: Some(asked), ..
+            } => asked.before.as_deref(),
+            State::Talking { asked: None, .. } | State::Calling(_) | State::Dialling(_) => {
+                self.media.ours.as_deref()
+            }
+        }
+    }
+
     /// Whether an offer was passed on to it that it has not answered.
     pub(crate) fn is_asked(&self) -> bool {
         matches!(&self.state, State::Talking { asked: Some(_), .. })

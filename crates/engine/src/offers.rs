@@ -31,9 +31,9 @@ impl Engine {
             return Passed::Refused(NOT_ACCEPTABLE_HERE);
         };
         if leg.media.session().as_ref() == Some(&offer)
-            && let Some(ours) = &leg.media.ours
+            && let Some(ours) = leg.agreed()
         {
-            return Passed::Known(ours.clone());
+            return Passed::Known(ours.to_vec());
         }
         let Some(other) = leg.other.filter(|other| !self.is_before((id, leg), *other)) else {
             // We have no fax machine.

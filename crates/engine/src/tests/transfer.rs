@@ -128,6 +128,20 @@ fn who_is_on_hold_hears_music_until_it_is_taken_back() {
 }
 
 #[test]
+fn what_was_agreed_on_stands_while_an_offer_of_ours_waits_for_its_turn() {
+    let (mut world, dialog) = holding();
+    let resume = sdp("8").into_bytes();
+    let outputs = world.phone.offer(world.now, dialog, resume);
+    world.phone_did(outputs);
+    world.carrier_answers_last("491 Request Pending", "");
+    // A refresh: it says what it had said, and is told what it had been told.
+    world.carrier_says("INVITE", 2, &(sdp("8") + "a=recvonly\r\n"));
+    let answer = world.carrier.last().unwrap();
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    assert!(answer.contains("a=sendonly"), "{answer}");
+}
+
+#[test]
 fn who_holds_and_sends_nothing_lets_us_play() {
     let (mut world, dialog) = World::talking();
     world.phone_offers(dialog, "inactive");

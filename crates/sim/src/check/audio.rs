@@ -55,7 +55,8 @@ impl World {
                 self.must_be_bridged(talker)?;
                 continue;
             };
-            if !self.has_met_for_long(talker) {
+            let have_met = [talker, other].map(|one| self.has_met_for_long(one));
+            if have_met.contains(&false) {
                 continue;
             }
             heard += 1;

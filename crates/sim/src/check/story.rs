@@ -8,7 +8,9 @@ use clock::Time;
 use media::PathId;
 use pbx::draft::Draft;
 use pbx::testing::{Laws, Queues};
-use pbx::{AccountId, CallId, Effect, Event, Fact, LegId, Origination, Plan};
+use pbx::{
+    AccountId, CallId, Effect, Event, Fact, ForwardTo, LegId, Origination, Plan, Standing, When,
+};
 use serde_json::Value;
 
 use super::Cause;
@@ -34,6 +36,10 @@ pub(crate) struct Story {
     troubled: BTreeSet<PartyId>,
     /// Users who have ever said that calls go to a number outside.
     forwarded: BTreeSet<String>,
+    /// Users all of whose calls go elsewhere now.
+    away: BTreeSet<(AccountId, String)>,
+    /// When a call ended last, of each account.
+    last_end: BTreeMap<AccountId, Time>,
     ended: u64,
     /// Whether the step that is being told plays something, so that it may pick its caller up.
     may_pick_up: bool,
@@ -51,6 +57,8 @@ pub(crate) struct Told {
     pub(crate) legs: Vec<LegTold>,
     /// Somebody in it has handed it on: parts begin and end without an end of the call.
     pub(crate) is_handed_on: bool,
+    /// Users in whose place it rang somewhere else, all of whose calls do.
+    pub(crate) away: BTreeSet<String>,
     ringing: BTreeMap<String, Time>,
 }
 
@@ -96,6 +104,12 @@ impl Story {
     /// An account is gone, with all that its agents have said.
     pub(crate) fn forgets(&mut self, account: AccountId) {
         self.queues.remove(&account);
+        self.away.retain(|(of, _)| *of != account);
+    }
+
+    /// When a call ended last, of each account.
+    pub(crate) fn last_ends(&self) -> impl Iterator<Item = (AccountId, Time)> {
+        self.last_end.iter().map(|(account, at)| (*account, *at))
     }
 
     /// The node has done what there was to do, and is woken then.
@@ -179,16 +193,8 @@ impl Story {
         if let Some(queues) = self.queues.get_mut(&event.account) {
             queues.event(event).map_err(told)?;
         }
-        if let Fact::Stands {
-            standing:
-                pbx::Standing::Forward {
-                    user,
-                    to: Some(pbx::ForwardTo::Number(_)),
-                    ..
-                },
-        } = &event.fact
-        {
-            self.forwarded.insert(user.to_string());
+        if let Fact::Stands { standing } = &event.fact {
+            self.stands(event.account, standing);
         }
         if matches!(
             event.fact,
@@ -200,11 +206,21 @@ impl Story {
         if matches!(event.fact, Fact::Arrived { .. }) {
             self.arrives(event, plan, cause).map_err(told)?;
         }
-        self.ended += u64::from(matches!(event.fact, Fact::Ended { .. }));
+        if matches!(event.fact, Fact::Ended { .. }) {
+            self.ended += 1;
+            self.last_end.insert(event.account, event.at);
+        }
         let known = self.calls.get_mut(&event.call);
         let call = known.ok_or_else(|| told("it never arrived".to_owned()))?;
         call.events.push(event.clone());
         call.is_handed_on |= cause.is_transfer();
+        if let Fact::UserRinging { user, .. } = &event.fact
+            && self
+                .away
+                .contains(&(event.account, user.number.to_string()))
+        {
+            call.away.insert(user.number.to_string());
+        }
         let limits = &self.ring_limits;
         // Who is picked up is answered by us.
         let is_pick_up = self.may_pick_up && matches!(event.fact, Fact::OutboundAnswered { .. });
@@ -212,6 +228,26 @@ impl Story {
             return Ok(());
         }
         call.takes_in(event, cause, limits).map_err(told)
+    }
+
+    /// A user's calls go elsewhere, or do not any more.
+    fn stands(&mut self, account: AccountId, standing: &Standing) {
+        let Standing::Forward { user, when, to } = standing else {
+            return;
+        };
+        let user = user.to_string();
+        if let Some(ForwardTo::Number(_)) = to {
+            self.forwarded.insert(user.clone());
+        }
+        match (when, to) {
+            (When::Always, Some(_)) => {
+                self.away.insert((account, user));
+            }
+            (When::Always, None) => {
+                self.away.remove(&(account, user));
+            }
+            (When::Busy | When::NoAnswer, _) => {}
+        }
     }
 
     fn arrives(
@@ -239,6 +275,7 @@ impl Story {
             events: Vec::new(),
             legs: Vec::new(),
             is_handed_on: false,
+            away: BTreeSet::new(),
             ringing: BTreeMap::new(),
         };
         self.calls.insert(event.call, told);

@@ -353,6 +353,7 @@ impl<'a> Case<'a> {
         }
         for event in &self.told.events {
             if let Fact::UserRinging { user, .. } = &event.fact
+                && !self.told.away.contains(&*user.number)
                 && self.rang_for_a_while(&user.number, event.at)
             {
                 let silent = world.parties.iter().find(|party| {

@@ -138,9 +138,19 @@ impl World {
         self.shell.at_rest()
     }
 
-    /// Who watches somebody has been told that nobody talks.
+    /// Who watches somebody has been told that nobody talks. A phone whose registration has expired is
+    /// not kept reachable, and behind a NAT it may have missed the last of it.
     fn lamps_are_dark(&self) -> Result<(), Broken> {
-        for party in self.parties.iter().filter(|party| self.can_register(party)) {
+        let was_reachable = |party: &&Party| {
+            let mut ends = self
+                .story
+                .last_ends()
+                .filter(|(account, _)| party.is_in(*account));
+            ends.all(|(_, at)| party.place.lets_in(at))
+        };
+        let parties = self.parties.iter();
+        let watchers = parties.filter(|party| self.can_register(party));
+        for party in watchers.filter(was_reachable) {
             let Role::Phone(phone) = &party.role else {
                 continue;
             };
