@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clock::Time;
-use pbx::{Account, AccountId, HangupCause, Plan, QueueView, Standing};
+use pbx::{Account, AccountId, HangupCause, Plan, Presence, QueueView, Standing};
 
 use crate::{Effect, Engine};
 
@@ -17,6 +17,13 @@ impl Engine {
     pub fn queues(&self, account: AccountId, now: Time) -> Vec<QueueView> {
         let account = self.accounts.get(&account);
         account.map_or_else(Vec::new, |account| account.queues(now).collect())
+    }
+
+    /// Whether a user takes calls from queues; `None`: there is no such account or user.
+    pub fn presence(&self, account: AccountId, user: &str) -> Option<Presence> {
+        let account = self.accounts.get(&account)?;
+        account.plan().user_by_number(user)?;
+        Some(account.presence(user))
     }
 
     /// Takes in what stood before the process began.

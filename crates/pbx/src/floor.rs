@@ -24,7 +24,7 @@ use lines::{Crew, Lines};
 pub(crate) use parks::{Fetched, Parked, Parks};
 pub use rooms::RoomView;
 pub(crate) use rooms::{Beginning, Door, MAX_ROOM_MEMBERS, News, Refusal, Role, Rooms, Voices};
-pub use view::{AgentState, AgentView, QueueView};
+pub use view::{AgentState, AgentView, CallerView, QueueView};
 
 /// Shared state of an account's calls. Counts exist only while they are above zero.
 #[derive(Debug, Default)]

@@ -49,7 +49,7 @@ pub use effect::{CallerId, Effect, Progress, Speech, Target};
 pub use event::{
     Component, Direction, Event, Fact, GroupKind, GroupRef, HangupCause, LegReport, UserRef,
 };
-pub use floor::{AgentChange, AgentState, AgentView, Presence, QueueView, RoomView};
+pub use floor::{AgentChange, AgentState, AgentView, CallerView, Presence, QueueView, RoomView};
 pub use ids::{AccountId, CallId, CallIds, Ids, LegId};
 pub use input::{Failure, Input, Origin, TransferTo};
 pub use mailbox::{

@@ -172,7 +172,7 @@ impl Plan {
             if let AnyObject::RingGroup(group) = &node.object {
                 Some(group.users())
             } else if let AnyObject::Queue(queue) = &node.object {
-                Some(queue.roster().agents.clone())
+                Some(queue.agents().map(|who| Arc::clone(&who.number)).collect())
             } else {
                 None
             }

@@ -219,6 +219,14 @@ impl Plan {
         })
     }
 
+    /// The names of the queues that the user with that internal number is an agent of.
+    pub fn queues_of(&self, user: &str) -> impl Iterator<Item = &Arc<str>> {
+        let is_agent = move |who: &UserRef| *who.number == *user;
+        let queues = self.queues();
+        let queues = queues.filter(move |queue| queue.agents().any(is_agent));
+        queues.map(Queue::name)
+    }
+
     /// Its inbound numbers. They must be unique on the server.
     pub fn numbers(&self) -> impl Iterator<Item = E164> + '_ {
         self.numbers.keys().copied()

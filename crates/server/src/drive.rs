@@ -21,7 +21,7 @@ use rustix::event::{Timespec, epoll};
 use store::MailboxFill;
 
 pub use gauges::Gauges;
-pub use message::{Asked, Message};
+pub use message::{Asked, Message, PresenceAsked};
 
 use self::core::Core;
 use self::held::Held;
@@ -272,13 +272,8 @@ impl Loop {
                     bytes,
                     turn,
                 } => {
-                    self.core.step(
-                        now,
-                        Input::Packet {
-                            source,
-                            bytes: &bytes,
-                        },
-                    );
+                    let bytes = &bytes;
+                    self.core.step(now, Input::Packet { source, bytes });
                     drop(turn);
                 }
                 Message::FlowClosed(flow) => self.core.step(now, Input::FlowClosed(flow)),
@@ -319,6 +314,11 @@ impl Loop {
                 Message::SoundsChanged(account) => self.core.sounds.forget(account),
                 Message::Remove(account) => self.core.step(now, Input::Remove(account)),
                 Message::Originate(asked) => self.core.originate(now, asked),
+                Message::Queues { account, reply } => {
+                    // Who has stopped waiting misses nothing.
+                    reply.send(self.core.engine.queues(account, now)).ok();
+                }
+                Message::Presence(asked) => self.core.set_presence(now, asked),
                 Message::Stop { drain } => {
                     self.core.step(now, Input::Load(Load::Draining));
                     self.stopping = Some(Stopping {

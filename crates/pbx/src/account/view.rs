@@ -7,9 +7,10 @@ use clock::Time;
 use super::{Account, Entry};
 use crate::call::Call;
 use crate::event::Direction;
-use crate::floor::{QueueView, RoomView};
+use crate::floor::{CallerView, Presence, QueueView, RoomView};
 use crate::ids::{CallId, LegId};
 use crate::mailbox::MailboxCounts;
+use crate::objects::Queue;
 #[cfg(any(test, feature = "testing"))]
 use crate::watch::Line;
 /// A call as seen from outside.
@@ -57,8 +58,34 @@ impl Account {
 
     /// The queues of the plan in force, as they are now.
     pub fn queues(&self, now: Time) -> impl Iterator<Item = QueueView> + '_ {
-        let queues = self.plan.queues();
-        queues.map(move |queue| self.floor.view(queue.name(), queue.roster(), now))
+        self.plan.queues().map(move |queue| self.queue(queue, now))
+    }
+
+    fn queue(&self, queue: &Queue, now: Time) -> QueueView {
+        let name = queue.name();
+        let agents = queue.agents().map(|who| self.floor.agent(who, now));
+        let callers = self.floor.waiting(name).filter_map(|(call, since)| {
+            let core = &self.call(call)?.core;
+            Some(CallerView {
+                call,
+                caller_id: core.shown_identity().digits(),
+                caller_name: core.caller.name.clone(),
+                dest_number: core.destination.digits(),
+                since,
+            })
+        });
+        QueueView {
+            name: Arc::clone(name),
+            waiting: self.floor.line_length(name),
+            waiting_since: self.floor.waiting_since(name),
+            callers: callers.collect(),
+            agents: agents.collect(),
+        }
+    }
+
+    /// Whether the user with that internal number takes calls from queues.
+    pub fn presence(&self, user: &str) -> Presence {
+        self.floor.presence(user)
     }
 
     /// How many messages the mailbox of the user with that internal number holds.

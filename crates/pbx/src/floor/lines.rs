@@ -166,6 +166,16 @@ impl Lines {
             .map_or(0, |line| line.waiting.len())
     }
 
+    /// Who waits, in the order of their places, and since when.
+    pub(super) fn waiting(&self, queue: &str) -> impl Iterator<Item = (CallId, Time)> {
+        let line = self.by_queue.get(queue).into_iter();
+        line.flat_map(|line| {
+            line.waiting
+                .values()
+                .map(|waiter| (waiter.call, waiter.since))
+        })
+    }
+
     /// Since when the one waits who has waited longest.
     pub(super) fn waiting_since(&self, queue: &str) -> Option<Time> {
         let waiting = &self.by_queue.get(queue)?.waiting;

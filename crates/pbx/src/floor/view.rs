@@ -6,7 +6,11 @@ use clock::Time;
 
 use super::Floor;
 use super::agents::Presence;
-use super::lines::Roster;
+use crate::event::UserRef;
+use crate::ids::CallId;
+
+/// Callers of one queue that are shown; all are counted.
+pub(crate) const MAX_CALLERS_SHOWN: usize = 1_000;
 
 /// A queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,59 +21,88 @@ pub struct QueueView {
     pub waiting: usize,
     /// Since when the one waits who has waited longest.
     pub waiting_since: Option<Time>,
+    /// Who waits, in the order of their places.
+    pub callers: Vec<CallerView>,
     /// Its agents, in their order.
     pub agents: Vec<AgentView>,
+}
+
+/// A caller in line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerView {
+    /// The call.
+    pub call: CallId,
+    /// Who calls, as in rows.
+    pub caller_id: Option<String>,
+    /// The caller's name.
+    pub caller_name: Option<String>,
+    /// What was dialled, as in rows.
+    pub dest_number: String,
+    /// Since when.
+    pub since: Time,
 }
 
 /// An agent of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentView {
-    /// The internal number.
-    pub number: Arc<str>,
+    /// Who it is.
+    pub who: UserRef,
+    /// Whether the agent takes calls from queues.
+    pub presence: Presence,
     /// What the agent is about.
     pub state: AgentState,
+    /// Since when the agent has had no call from a queue; `None`: never had one since the server
+    /// started.
+    pub idle_since: Option<Time>,
+    /// Calls taken from queues since the server started.
+    pub calls: u32,
 }
 
 /// What an agent is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentState {
-    /// Would take a call.
-    Free,
+    /// Nothing: whoever is logged in would take a call.
+    Idle,
     /// Takes part in a call, from a queue or not, ringing or not.
     Busy,
-    /// Has just talked, or not answered, and is left alone for a while.
-    Resting,
     /// Is not to be disturbed, by any call.
     DoNotDisturb,
-    /// Is away for a while.
-    Paused,
-    /// Is logged out.
-    Out,
+    /// Has just talked, or not answered, and is left alone for a while.
+    Resting,
 }
 
 impl Floor {
-    /// How that queue is now.
-    pub(crate) fn view(&self, name: &Arc<str>, roster: &Roster, now: Time) -> QueueView {
-        let agents = roster.agents.iter().map(|number| AgentView {
-            number: Arc::clone(number),
+    /// Who waits in that queue, in the order of their places.
+    pub(crate) fn waiting(&self, queue: &str) -> impl Iterator<Item = (CallId, Time)> {
+        self.lines.waiting(queue).take(MAX_CALLERS_SHOWN)
+    }
+
+    /// Since when the one waits who has waited longest.
+    pub(crate) fn waiting_since(&self, queue: &str) -> Option<Time> {
+        self.lines.waiting_since(queue)
+    }
+
+    /// How that agent is now.
+    pub(crate) fn agent(&self, who: &UserRef, now: Time) -> AgentView {
+        let number = &*who.number;
+        AgentView {
+            who: who.clone(),
+            presence: self.agents.presence(number),
             state: self.state_of(number, now),
-        });
-        QueueView {
-            name: Arc::clone(name),
-            waiting: self.lines.length(name),
-            waiting_since: self.lines.waiting_since(name),
-            agents: agents.collect(),
+            idle_since: self.agents.idle_since(number),
+            calls: self.agents.calls(number),
         }
     }
 
     fn state_of(&self, agent: &str, now: Time) -> AgentState {
-        match self.agents.presence(agent) {
-            Presence::Out => AgentState::Out,
-            Presence::Paused => AgentState::Paused,
-            Presence::In if !self.users.is_idle(agent) => AgentState::Busy,
-            Presence::In if self.standings.is_undisturbed(agent) => AgentState::DoNotDisturb,
-            Presence::In if self.agents.rests_at(agent, now) => AgentState::Resting,
-            Presence::In => AgentState::Free,
+        if !self.users.is_idle(agent) {
+            AgentState::Busy
+        } else if self.standings.is_undisturbed(agent) {
+            AgentState::DoNotDisturb
+        } else if self.agents.rests_at(agent, now) {
+            AgentState::Resting
+        } else {
+            AgentState::Idle
         }
     }
 }

@@ -224,8 +224,8 @@ impl Queue {
     }
 
     /// Who answers.
-    pub(crate) fn roster(&self) -> &Roster {
-        &self.roster
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &UserRef> {
+        self.agents.iter().map(|(_, who)| who)
     }
 
     fn enter(&self, state: &mut State, cx: &mut Cx<'_, '_>) -> Step {

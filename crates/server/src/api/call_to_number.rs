@@ -1,32 +1,22 @@
 //! `POST /call-to-number`: a user's phones ring, and whoever picks one up is put through (contract §1.5).
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use pbx::{AccountId, CallId, Origination, Unplaced};
 use serde::Serialize;
-use tokio::sync::oneshot;
+use std::sync::Arc;
 
-use super::Api;
 use super::auth::Caller;
 use super::envelope::ApiError;
 use super::form::{Dialect, Form};
+use super::{Api, ask};
 use crate::drive::{Asked, Message};
 
 /// Path below the API's base.
 pub(super) const PATH: &str = "/call-to-number";
-
-/// The longest body, in bytes.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How long a client may take to send it.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the drive loop may take to begin a call.
-const DRIVE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The answer. It says twice what clients look for in two places.
 #[derive(Serialize)]
@@ -66,7 +56,7 @@ pub(super) async fn place(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let form = Form::read(&headers, &read(body).await?)?;
+    let form = Form::receive(&headers, body).await?;
     let asked = asked(&form)?;
     let plan = &caller.plan;
     let placeable = plan.placeable(&asked).map_err(refused)?;
@@ -96,47 +86,28 @@ pub(super) async fn place(
     Ok(Json(begun).into_response())
 }
 
-async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(ApiError::body(format!(
-            "The body breaks off or is longer than {MAX_BODY_BYTES} bytes"
-        ))),
-        Err(_) => Err(ApiError::body("The body did not come in time")),
-    }
-}
-
 fn asked(form: &Form) -> Result<Origination, ApiError> {
-    let required = |name: &'static str, names: &[&str]| {
-        let value = form.one(names).map(ToOwned::to_owned);
-        value.ok_or_else(|| ApiError::field(name, "is required"))
-    };
     Ok(Origination {
-        user: required("user_number", &["user_number", "user"])?,
-        number: required("number_to_call", &["number_to_call"])?,
+        user: form.required(&["user_number", "user"])?.to_owned(),
+        number: form.required(&["number_to_call"])?.to_owned(),
         caller_id: form.one(&["caller_id"]).map(ToOwned::to_owned),
     })
 }
 
-/// Asks the drive loop. Whoever stops waiting has begun nothing, unless the answer is on its way.
+/// Whoever stops waiting has begun nothing, unless the answer is on its way.
 async fn begin(
     api: &Api,
     account: AccountId,
     what: Origination,
 ) -> Result<Result<CallId, Unplaced>, ApiError> {
-    let (reply, answer) = oneshot::channel();
-    let asked = Asked {
-        account,
-        what,
-        reply,
-    };
-    if api.drive.send(Message::Originate(asked)).is_err() {
-        return Err(ApiError::no_new_calls());
-    }
-    match tokio::time::timeout(DRIVE_PATIENCE, answer).await {
-        Ok(Ok(outcome)) => Ok(outcome),
-        Ok(Err(_)) | Err(_) => Err(ApiError::no_new_calls()),
-    }
+    let asked = ask(api, |reply| {
+        Message::Originate(Asked {
+            account,
+            what,
+            reply,
+        })
+    });
+    asked.await.ok_or_else(ApiError::no_new_calls)
 }
 
 fn refused(why: Unplaced) -> ApiError {

@@ -7,8 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// When a call that could not begin may be asked for again.
-const CALL_PAUSE: Duration = Duration::from_secs(5);
+/// When what could not be done may be asked for again.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 /// The answer that went well. `code` is 200 and the HTTP status exactly 200: clients compare both.
 #[derive(Serialize)]
@@ -90,7 +90,19 @@ impl ApiError {
             "No new calls are taken at the moment, try again later",
         );
         Self {
-            retry_after: Some(CALL_PAUSE),
+            retry_after: Some(BUSY_PAUSE),
+            ..error
+        }
+    }
+
+    /// The server does not come to it, or cannot keep what is asked for.
+    pub(super) fn busy() -> Self {
+        let error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server cannot do this at the moment, try again later",
+        );
+        Self {
+            retry_after: Some(BUSY_PAUSE),
             ..error
         }
     }

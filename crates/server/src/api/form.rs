@@ -1,12 +1,19 @@
 //! The fields of a request's body, in the three dialects that clients speak: JSON, urlencoded, and
 //! multipart as programs and browsers write it (RFC 7578).
 
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::envelope::ApiError;
 
+/// The longest body, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long a client may take to send it.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// The most parts of a multipart body.
 const MAX_PARTS: usize = 64;
 /// The longest boundary (RFC 2046 §5.1.1).
@@ -28,8 +35,12 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Reads a body as its Content-Type says.
-    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
+    /// Waits for a body and reads it as its Content-Type says.
+    pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
+        Self::read(headers, &whole(body).await?)
+    }
+
+    fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
         let content_type = content_type.and_then(Result::ok).unwrap_or_default();
         let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
@@ -49,12 +60,29 @@ impl Form {
         })
     }
 
+    /// The value under the first of these names that has one; the error names the first.
+    pub(super) fn required(&self, names: &[&str]) -> Result<&str, ApiError> {
+        let name = names.first().copied().unwrap_or_default();
+        let value = self.one(names);
+        value.ok_or_else(|| ApiError::field(name, "is required"))
+    }
+
     /// The value under the first of these names that has one; of several values the last.
     pub(super) fn one(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| {
             let found = self.fields.iter().rfind(|(given, _)| given == name);
             found.map(|(_, value)| value.as_str())
         })
+    }
+}
+
+async fn whole(body: Body) -> Result<Bytes, ApiError> {
+    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(ApiError::body(format!(
+            "The body breaks off or is longer than {MAX_BODY_BYTES} bytes"
+        ))),
+        Err(_) => Err(ApiError::body("The body did not come in time")),
     }
 }
 

@@ -10,6 +10,9 @@ use super::listing::Listing;
 use crate::hooks::payload::{Group, Status};
 use crate::stamp::Stamp;
 
+/// Names that the filter of queues is known by.
+pub(super) const QUEUE_NAMES: [&str; 2] = ["queues_names", "queue_name"];
+
 /// Stays in queues.
 pub(super) struct QueueCalls;
 
@@ -18,7 +21,7 @@ pub(super) struct RingGroupCalls;
 
 impl Listing for QueueCalls {
     const PATH: &'static str = "/get-queue-calls";
-    const GROUPS: &'static [&'static str] = &["queues_names", "queue_name"];
+    const GROUPS: &'static [&'static str] = &QUEUE_NAMES;
     type Row = GroupCall;
 
     fn read(reader: &Reader, asked: &CallQuery) -> Result<Page<GroupCall>, StoreError> {

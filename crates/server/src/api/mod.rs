@@ -2,6 +2,7 @@
 //!
 //! Only here and in `hooks::payload` is JSON defined that the outside sees.
 
+mod agents;
 mod audio;
 mod auth;
 mod call_to_number;
@@ -13,6 +14,7 @@ mod health;
 mod limit;
 mod listing;
 mod params;
+mod queues;
 pub mod serve;
 mod user_calls;
 
@@ -22,11 +24,13 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 use store::Reader;
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::directory::Live;
@@ -107,7 +111,7 @@ pub fn router(parts: Parts, settings: &Http) -> Router {
 }
 
 /// The routes of the integration API. None is for those without a key, and a test asks each of them.
-fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 4] {
+fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 6] {
     [
         (Method::GET, UserCalls::PATH, get(list::<UserCalls>)),
         (Method::GET, QueueCalls::PATH, get(list::<QueueCalls>)),
@@ -121,5 +125,18 @@ fn routes() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 4] {
             call_to_number::PATH,
             post(call_to_number::place),
         ),
+        (Method::GET, queues::PATH, get(queues::show)),
+        (Method::POST, agents::PATH, post(agents::set_presence)),
     ]
+}
+
+/// How long the drive loop may take to answer.
+const DRIVE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks the drive loop; `None`: it is too far behind, or has ended.
+async fn ask<T>(api: &Api, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    api.drive.send(message(reply)).ok()?;
+    let answer = tokio::time::timeout(DRIVE_PATIENCE, answer).await;
+    answer.ok()?.ok()
 }

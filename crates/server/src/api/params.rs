@@ -17,7 +17,7 @@ const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = store::MAX_PAGE_ROWS;
 
 /// Names that the users filter is known by.
-const USERS: [&str; 6] = [
+pub(super) const USERS: [&str; 6] = [
     "users_numbers",
     "users_names",
     "user_numbers",
@@ -60,7 +60,7 @@ impl Params {
     }
 
     /// A parameter that is a list: comma-joined, repeated, or both, under any of its names.
-    fn list(&self, names: &[&str]) -> Option<Vec<String>> {
+    pub(super) fn list(&self, names: &[&str]) -> Option<Vec<String>> {
         let given: Vec<&(String, String)> = self
             .0
             .iter()

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::directory::Directory;
 
+mod queues;
 mod stays;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF";
@@ -133,6 +134,26 @@ impl Server {
     async fn get_from(&self, path: &str, query: &str) -> Answer {
         let request = Request::get(format!("{path}?{query}")).header("token", KEY);
         self.ask(request.body(Body::empty()).unwrap(), LISTED).await
+    }
+
+    async fn post_to(&self, path: &str, content_type: &str, body: &str) -> Answer {
+        let request = Request::post(path)
+            .header("token", KEY)
+            .header("content-type", content_type)
+            .body(Body::from(body.to_owned()));
+        self.ask(request.unwrap(), LISTED).await
+    }
+
+    /// What the drive loop is asked next.
+    async fn asked_of_drive(&self) -> Message {
+        let mut messages = Vec::new();
+        loop {
+            self.inbox.drain(&mut messages);
+            if let Some(message) = messages.pop() {
+                return message;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn ids(&self, query: &str) -> Vec<u64> {

@@ -11,7 +11,7 @@ use pbx::{MailboxQuestion, Question, Unplaced};
 use sip::Transmit;
 
 use super::held::Held;
-use super::{Asked, Gauges, Message};
+use super::{Asked, Gauges, Message, PresenceAsked};
 use crate::accounts::Account;
 use crate::clock::Clock;
 use crate::dns::Dns;
@@ -157,6 +157,39 @@ impl Core {
         asked.reply.send(outcome).ok();
     }
 
+    /// Changes an agent's presence for a program, and says what it is once that is committed. A
+    /// program that is told nothing does not know whether it was done, and may ask again.
+    pub(super) fn set_presence(&mut self, now: Time, asked: PresenceAsked) {
+        if asked.reply.is_closed() {
+            return;
+        }
+        let PresenceAsked {
+            account,
+            user,
+            change,
+            reply,
+        } = asked;
+        let number = Arc::clone(&user);
+        let input = Input::Agent {
+            account,
+            user,
+            change,
+        };
+        self.step(now, input);
+        let Some(presence) = self.engine.presence(account, &number) else {
+            return;
+        };
+        self.hand_over_events();
+        let ledger = self.ledger.clone();
+        self.runtime.spawn(async move {
+            match tokio::time::timeout(COMMIT_PATIENCE, ledger.settle()).await {
+                Ok(Ok(())) => drop(reply.send(presence)),
+                Ok(Err(error)) => tracing::warn!(%error, "an agent's presence was not kept"),
+                Err(_) => tracing::warn!("an agent's presence was not kept in time"),
+            }
+        });
+    }
+
     pub(super) fn hand_over(&mut self, now: Time) {
         let commands = self.commands.take(now);
         self.command(commands);
@@ -273,6 +306,8 @@ impl Core {
     }
 }
 
+/// How long a program waits at most for a commit.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// Parts of the ledger's channel at which calls are turned away, and taken again.
 const SHED_ABOVE: f32 = crate::ledger::CROWDED;
 const OPEN_BELOW: f32 = 0.50;

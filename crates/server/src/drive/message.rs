@@ -1,8 +1,11 @@
 //! What other threads tell the loop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pbx::{AccountId, CallId, Origination, QuestionId, Told, Unplaced};
+use pbx::{
+    AccountId, AgentChange, CallId, Origination, Presence, QuestionId, QueueView, Told, Unplaced,
+};
 use sip::{Destination, FlowId, Source};
 use store::MailboxFill;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -58,6 +61,15 @@ pub enum Message {
     Remove(AccountId),
     /// A program asks for a call.
     Originate(Asked),
+    /// A program asks how the queues of an account are.
+    Queues {
+        /// Of which account.
+        account: AccountId,
+        /// Told at once.
+        reply: oneshot::Sender<Vec<QueueView>>,
+    },
+    /// A program has an agent log in or out, go away or come back.
+    Presence(PresenceAsked),
     /// Take no new calls, wait for those in progress, then stop.
     Stop {
         /// The longest wait; calls that are left are hung up.
@@ -74,4 +86,17 @@ pub struct Asked {
     pub what: Origination,
     /// Told at once which call was begun, or why none was.
     pub reply: oneshot::Sender<Result<CallId, Unplaced>>,
+}
+
+/// A program has an agent log in or out, go away or come back, and waits.
+#[derive(Debug)]
+pub struct PresenceAsked {
+    /// Of which account.
+    pub account: AccountId,
+    /// The user's internal number.
+    pub user: Arc<str>,
+    /// What changes.
+    pub change: AgentChange,
+    /// Told what has become of it, once that is committed.
+    pub reply: oneshot::Sender<Presence>,
 }

@@ -13,11 +13,13 @@ use crate::common::stage::Stage;
 const PATH: &str = "/api/integration/v2/get-user-calls";
 
 /// Every route that wants a key.
-const ROUTES: [(&str, &str); 4] = [
+const ROUTES: [(&str, &str); 6] = [
     ("GET", PATH),
     ("GET", "/api/integration/v2/get-queue-calls"),
     ("GET", "/api/integration/v2/get-ringgroup-calls"),
+    ("GET", "/api/integration/v2/get-queues"),
     ("POST", "/api/integration/v2/call-to-number"),
+    ("POST", "/api/integration/v2/set-agent-presence"),
 ];
 
 /// Makes so many answered calls to John.

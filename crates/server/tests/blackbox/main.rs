@@ -7,6 +7,7 @@
 mod common;
 
 mod accounts;
+mod agents;
 mod api;
 mod audio;
 mod click;

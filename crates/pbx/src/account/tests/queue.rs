@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cdr::{Change, Fold};
-use crate::floor::{AgentChange, AgentState};
+use crate::floor::{AgentChange, AgentState, Presence};
 use crate::trigger::Trigger;
 
 /// Three users, each with one phone, and two queues behind two numbers: of the first the settings
@@ -529,27 +529,43 @@ fn a_queue_is_seen_as_it_is() {
     desk.refuses("1011");
     desk.passes(1);
     let seen = |desk: &Desk| {
-        let view = desk
-            .account
-            .queues(desk.now)
-            .find(|queue| &*queue.name == "Support");
-        let view = view.unwrap();
-        let agents = view.agents.iter().map(|agent| agent.state);
-        (view.waiting, view.waiting_since, agents.collect::<Vec<_>>())
+        let mut queues = desk.account.queues(desk.now);
+        let view = queues.find(|queue| &*queue.name == "Support").unwrap();
+        let callers = view.callers.iter();
+        let agents = view.agents.iter();
+        (
+            (view.waiting, view.waiting_since),
+            callers.map(|caller| caller.since).collect::<Vec<_>>(),
+            agents
+                .map(|agent| (agent.presence, agent.state, agent.idle_since, agent.calls))
+                .collect::<Vec<_>>(),
+        )
     };
-    let states = vec![AgentState::Busy, AgentState::Resting, AgentState::Paused];
-    assert_eq!(seen(&desk), (1, Some(since), states));
+    let agents = vec![
+        (Presence::In, AgentState::Busy, None, 1),
+        (Presence::In, AgentState::Resting, None, 0),
+        (Presence::Paused, AgentState::Idle, None, 0),
+    ];
+    assert_eq!(seen(&desk), ((1, Some(since)), vec![since], agents));
     desk.hangs_up("1010", HangupCause::Normal);
+    let ended = Some(desk.now);
     desk.agent("1012", AgentChange::LogOut);
     desk.hangs_up("second", HangupCause::Normal);
     desk.passes(10);
-    let states = vec![AgentState::Resting, AgentState::Free, AgentState::Out];
-    assert_eq!(seen(&desk), (0, None, states));
+    let agents = vec![
+        (Presence::In, AgentState::Resting, ended, 1),
+        (Presence::In, AgentState::Idle, None, 0),
+        (Presence::Out, AgentState::Idle, None, 0),
+    ];
+    assert_eq!(seen(&desk), ((0, None), vec![], agents));
     desk.passes(20);
     desk.joins("third", NUMBER);
     // The wrap-up is over, and it is the turn of 1010.
-    let states = vec![AgentState::Busy, AgentState::Free, AgentState::Out];
-    assert_eq!(seen(&desk).2, states);
+    let states: Vec<_> = seen(&desk).2.iter().map(|agent| agent.1).collect();
+    assert_eq!(
+        states,
+        [AgentState::Busy, AgentState::Idle, AgentState::Idle]
+    );
     desk.say_bye(&["third"]);
 }
 

@@ -5,25 +5,16 @@ use pbx::Unplaced;
 use super::*;
 
 const CALL: &str = "/api/integration/v2/call-to-number";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 impl Server {
     async fn post(&self, content_type: &str, body: &str) -> Answer {
-        let request = Request::post(CALL)
-            .header("token", KEY)
-            .header("content-type", content_type)
-            .body(Body::from(body.to_owned()));
-        self.ask(request.unwrap(), LISTED).await
+        self.post_to(CALL, content_type, body).await
     }
 
     /// Stands for the drive loop: says that to the next who asks for a call.
     async fn answer_with(&self, outcome: Result<CallId, Unplaced>) {
-        let mut messages = Vec::new();
-        while messages.is_empty() {
-            tokio::task::yield_now().await;
-            self.inbox.drain(&mut messages);
-        }
-        let Some(Message::Originate(asked)) = messages.pop() else {
+        let Message::Originate(asked) = self.asked_of_drive().await else {
             panic!("a call is asked for");
         };
         assert_eq!(asked.account, AccountId(1));
